@@ -1,0 +1,1 @@
+"""Learners: students under a teacher and the jobs that train them."""

@@ -1,0 +1,1 @@
+"""Worlds. They know nothing of teachers or learners."""

@@ -1,0 +1,71 @@
+"""How the compiled worlds are compiled: one decorator, one cache that follows the sources.
+
+Numba's own file cache only looks at the file that holds the outermost function, so a change in a
+helper file would silently run old machine code. Here the cache folder is named after a hash of
+the world's source files, the shared ones of ``envs`` and the compiler's version.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+@functools.cache
+def cache_folder(package: Path) -> Path:
+    """Where the kernels of the package in this folder are kept (``EYAS_CACHE`` moves it)."""
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version_info[:2]}".encode())
+    for source in sorted({*package.glob("*.py"), *(_ROOT / "envs").glob("*.py")}):
+        digest.update(source.read_bytes())
+    base = os.environ.get("EYAS_CACHE") or Path.home() / ".cache" / "eyas"
+    return Path(base) / f"{package.name}-{digest.hexdigest()[:16]}"
+
+
+def kernel(function: Function) -> Function:
+    """Compile an entry point: cached on disk, releases the GIL, C division rules."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(cache_folder(Path(function.__code__.co_filename).parent))
+    try:
+        compiled: Function = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return compiled
+
+
+def inner(function: Function) -> Function:
+    """Compile a function that only other compiled functions call."""
+    compiled: Function = numba.njit(nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+@contextmanager
+def announced(what: str, package: Path) -> Iterator[None]:
+    """Say on stderr that ``what`` is being compiled, unless a cached copy is there already."""
+    folder = cache_folder(package)
+    marker = folder / f".{what.replace(' ', '-')}"
+    if marker.exists():
+        yield
+        return
+    print(f"Compiling the {what} (once, kept in {folder}) ...", file=sys.stderr, flush=True)
+    start = time.perf_counter()
+    yield
+    print(f"Compiled in {time.perf_counter() - start:.0f} s.", file=sys.stderr, flush=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+    except OSError:
+        pass  # a read-only home only means that the announcement comes again

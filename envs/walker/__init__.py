@@ -1,0 +1,1 @@
+"""The parameterized walker: terrain, bodies, planar rigid-body physics, the environment."""
