@@ -54,7 +54,8 @@ class Joint:
     upper: float
     """Largest joint angle (rad)."""
     reference_angle: float = 0.0
-    """Child angle - parent angle at joint angle zero (rad)."""
+    """Child angle - parent angle at joint angle zero (rad). The originals give none, and pybox2d then
+    takes the difference of the start angles."""
     speed: float = 4.0
     """Motor speed at any non-zero action, and the scale of the observed joint speed (rad/s)."""
     torque: float = 80.0
@@ -179,6 +180,7 @@ def _leg_pairs(
                     child_anchor=(0.0, leg_height / 2),
                     lower=-0.8,
                     upper=1.1,
+                    reference_angle=side * 0.05,
                     speed=4.0,
                     torque=torque,
                 )
