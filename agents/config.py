@@ -1,0 +1,139 @@
+"""What the jobs on the walker can be told; light to import, so that the command line stays quick."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from ..bounds import Count, Seed, real, whole
+from ..errors import InputError
+
+TeacherName = Literal["random", "oracle", "alp-gmm", "covar-gmm", "riac"]
+StudentName = Literal["ppo", "sac", "td3"]
+TerrainName = Literal["stump-tracks", "hexagon-tracks", "plain", "hardcore", "obstacle-course"]
+BodyName = Literal["short", "default", "quadrupedal", "spider", "millipede", "wheel", "chimpanzee"]
+SolverName = Literal["fast", "box2d"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudentConfig:
+    """How the student learns; fields that a student does not have are ignored."""
+
+    hidden: tuple[Annotated[int, whole(1, 4096)], ...] = (128, 128)
+    """Units of each hidden layer, of policy and value networks."""
+    learning_rate: Annotated[float, real(1e-8, 1)] = 3e-4
+    """Step size of Adam."""
+    gamma: Annotated[float, real(0, 1)] = 0.99
+    """Discount per step."""
+    minibatch: Annotated[int, whole(1, 10**6)] = 4096
+    """Transitions per gradient step."""
+    n_steps: Annotated[int, whole(2, 10**5)] = 64
+    """PPO: steps of each copy between updates."""
+    epochs: Annotated[int, whole(1, 1000)] = 5
+    """PPO: passes over the collected steps per update."""
+    gae_lambda: Annotated[float, real(0, 1)] = 0.95
+    """PPO: weight of longer advantage estimates."""
+    clip_range: Annotated[float, real(1e-6, 10)] = 0.2
+    """PPO: how far the probability ratio may move per update."""
+    entropy_coefficient: Annotated[float, real(0, 10)] = 0.0
+    """PPO: weight of the entropy bonus."""
+    buffer: Count = 1_000_000
+    """SAC, TD3: transitions in the replay buffer."""
+    gradient_steps: Annotated[int, whole(1, 10**4)] = 1
+    """SAC, TD3: gradient steps per step of all copies."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainWalkerConfig:
+    """Train a walker on tracks that a teacher chooses."""
+
+    teacher: TeacherName = "alp-gmm"
+    """Who chooses the next track."""
+    teacher_preset: Literal["eyas", "teachDeepRL"] = "eyas"
+    """The teacher's settings: ours, or those of Portelas et al. (2019)."""
+    student: StudentName = "ppo"
+    """Who learns to walk (Stable-Baselines3)."""
+    steps: Count = 2_000_000
+    """Environment steps in all, summed over the copies; 2e6, 20M and 2_000_000 are fine."""
+    terrain: TerrainName = "stump-tracks"
+    """Family of tracks, and so the task space."""
+    body: BodyName = "default"
+    """Body of the walker."""
+    solver: SolverName = "fast"
+    """Physics: few solver iterations, or Box2D's own 180 and 60."""
+    copies: Annotated[int, whole(1, 65_536)] = 256
+    """Walkers simulated side by side."""
+    threads: Annotated[int, whole(0, 1024)] = 0
+    """Cores for the simulator (0: all); learning always uses one."""
+    seed: Seed = 0
+    """Where all random numbers come from."""
+    out: Annotated[
+        Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: runs/NAME-TIME)")
+    ] = None
+    """Run folder, must be new or empty."""
+    resume: Annotated[
+        Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: start anew)")
+    ] = None
+    """Run folder to continue with its own settings; only --steps may be raised."""
+    evaluate_every: Count = 500_000
+    """Environment steps between two passes over the test set."""
+    checkpoint_every: Count = 250_000
+    """Environment steps between two checkpoints."""
+    figures: bool = True
+    """Draw figures, a video and a report at the end."""
+    quiet: bool = False
+    """Show no progress."""
+    student_config: Annotated[StudentConfig, arg(name="")] = field(default_factory=StudentConfig)
+    """How the student learns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """Test a trained walker again, with the policy of its last checkpoint."""
+
+    run: Positional[Path]
+    """Run folder."""
+    tracks: Literal["test-set", "uniform"] = "test-set"
+    """The run's fixed test set, or tracks drawn uniformly from the task space."""
+    episodes: Count = 50
+    """Episodes to play; the test set is gone through as often as that takes."""
+    solver: Annotated[SolverName | None, arg(help_behavior_hint="(default: as in training)")] = None
+    """Physics."""
+    seed: Seed = 0
+    """Where the tracks' random numbers come from."""
+    json: bool = False
+    """Print one JSON object instead of a table."""
+
+
+# What says where and how a run is worked on, not what it computes.
+_NOT_STORED = {"out", "resume", "quiet", "figures", "threads"}
+
+
+def resumed_config(given: TrainWalkerConfig, stored: TrainWalkerConfig) -> TrainWalkerConfig:
+    """The config to go on with after ``--resume``: the stored one, with the steps perhaps raised.
+
+    Raises:
+        InputError: a field was given that contradicts the run, or fewer steps than it had.
+    """
+    default = TrainWalkerConfig()
+    for entry in dataclasses.fields(TrainWalkerConfig):
+        name = entry.name
+        value = getattr(given, name)
+        if name in _NOT_STORED or name == "steps" or value == getattr(default, name):
+            continue
+        if value != getattr(stored, name):
+            raise InputError(
+                f"{name} = {value} differs from {getattr(stored, name)}, which the run to resume"
+                " was started with; leave it out"
+            )
+    steps = stored.steps if given.steps == default.steps else given.steps
+    if steps < stored.steps:
+        raise InputError(
+            f"steps = {steps} is less than the {stored.steps} of the run to resume; only more is allowed"
+        )
+    kept = {name: getattr(given, name) for name in _NOT_STORED}
+    return dataclasses.replace(stored, steps=steps, **kept)
