@@ -144,7 +144,10 @@ class BatchEnv(ABC):
         self.next_tasks[:] = [self.task_space.validate(row) for row in rows]
 
     def step(
-        self, actions: NDArray[np.float32], autoreset: bool = True
+        self,
+        actions: NDArray[np.float32],
+        autoreset: bool = True,
+        restart: NDArray[np.int64] | None = None,
     ) -> tuple[
         NDArray[np.float32],
         NDArray[np.float32],
@@ -157,13 +160,21 @@ class BatchEnv(ABC):
         Args:
             actions: float32, shape ``(num_envs, action size)``; clipped to the action space.
             autoreset: start the next episode at once where one ended. Without it the caller must
-                reset before the next step.
+                reset before the next step, or name the ended copies in its ``restart``.
+            restart: copies that spend this step starting their next episode (next-step autoreset):
+                their actions are ignored, their rewards are 0 and their flags False.
 
         Returns:
             ``observations``, ``rewards``, ``terminated``, ``truncated`` and the episodes that
             ended in this step, or None if none did.
         """
         self._advance(actions)
+        if restart is not None and restart.size:
+            # The compiled call steps every copy; what it did to a finished episode is overwritten.
+            self._begin(restart)
+            self.rewards[restart] = 0
+            self.terminated[restart] = False
+            self.episode_lengths[restart] = -1
         self.episode_returns += self.rewards
         self.episode_lengths += 1
         np.greater_equal(self.episode_lengths, self.max_episode_steps, out=self.truncated)
