@@ -88,6 +88,8 @@ class Body:
     """Whether the shaping reward charges 5 per radian of hull angle."""
     width: float = 0.0
     """Overall width (m), where it lengthens the start pad (TeachMyAgent); 0: not."""
+    pushed: tuple[int, ...] = (0,)
+    """Parts that the random horizontal force at the start of an episode acts on, the same on each."""
 
     def __post_init__(self) -> None:
         for part in self.parts:
@@ -95,6 +97,9 @@ class Body:
                 raise InputError(f"part {part.name} has {len(part.vertices)} vertices, allowed 3 to 8")
             if not part.density > 0:
                 raise InputError(f"part {part.name}: density = {part.density} must be above 0")
+        for index in self.pushed:
+            if not 0 <= index < len(self.parts):
+                raise InputError(f"pushed part {index} is outside [0, {len(self.parts) - 1}]")
         for joint in self.joints:
             if not (0 <= joint.parent < len(self.parts) and 0 <= joint.child < len(self.parts)):
                 raise InputError(f"joint {joint.name} names a part that is not there")
