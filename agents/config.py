@@ -25,12 +25,20 @@ class StudentConfig:
 
     hidden: tuple[Annotated[int, whole(1, 4096)], ...] = (128, 128)
     """Units of each hidden layer, of policy and value networks."""
+    activation: Literal["tanh", "relu"] = "tanh"
+    """What follows each hidden layer."""
     learning_rate: Annotated[float, real(1e-8, 1)] = 3e-4
     """Step size of Adam."""
+    final_learning_rate: Annotated[float, real(0, 1)] = 1.0
+    """Share of the learning rate that is left at the end of the run; it falls linearly."""
     gamma: Annotated[float, real(0, 1)] = 0.99
     """Discount per step."""
-    minibatch: Annotated[int, whole(1, 10**6)] = 4096
+    minibatch: Annotated[int, whole(2, 10**6)] = 4096
     """Transitions per gradient step."""
+    normalise_observations: bool = False
+    """Shift and scale observations by their running mean and deviation."""
+    normalise_rewards: bool = True
+    """Divide rewards by the running deviation of the discounted return."""
     n_steps: Annotated[int, whole(2, 10**5)] = 64
     """PPO: steps of each copy between updates."""
     epochs: Annotated[int, whole(1, 1000)] = 5
@@ -41,10 +49,26 @@ class StudentConfig:
     """PPO: how far the probability ratio may move per update."""
     entropy_coefficient: Annotated[float, real(0, 10)] = 0.0
     """PPO: weight of the entropy bonus."""
+    value_coefficient: Annotated[float, real(0, 100)] = 0.5
+    """PPO: weight of the value loss."""
+    gradient_clip: Annotated[float, real(1e-6, 1e6)] = 0.5
+    """PPO: largest norm of a gradient."""
+    target_kl: Annotated[float, real(0, 100)] = 0.0
+    """PPO: stop an update's passes at 1.5 times this divergence; 0 never stops."""
+    initial_log_std: Annotated[float, real(-10, 2)] = 0.0
+    """PPO: logarithm of the actions' standard deviation at the start."""
     buffer: Count = 1_000_000
     """SAC, TD3: transitions in the replay buffer."""
     gradient_steps: Annotated[int, whole(1, 10**4)] = 1
     """SAC, TD3: gradient steps per step of all copies."""
+    learning_starts: Annotated[int, whole(0, 10**9)] = 10_000
+    """SAC, TD3: environment steps with random actions before learning starts."""
+    tau: Annotated[float, real(1e-6, 1)] = 0.005
+    """SAC, TD3: share by which the target networks follow per gradient step."""
+    entropy_temperature: Annotated[float, real(0, 100)] = 0.0
+    """SAC: fixed weight of the entropy; 0 tunes it."""
+    exploration_noise: Annotated[float, real(0, 10)] = 0.1
+    """TD3: standard deviation of the noise on actions, which range over [-1, 1]."""
 
 
 @dataclass(frozen=True, kw_only=True)
