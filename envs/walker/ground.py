@@ -19,6 +19,8 @@ TERRAIN_LENGTH = 200
 """Grid steps of the track."""
 TERRAIN_HEIGHT = 400.0 / 30.0 / 4.0
 """Height of the start pad (m)."""
+START_PAD_STEPS = 20
+"""Flat start of every track, at least (grid steps)."""
 START_STEP = 10
 """The walker starts above this grid step."""
 FINISH_X = (TERRAIN_LENGTH - 10) * TERRAIN_STEP
@@ -143,6 +145,28 @@ def add_polygon(i: int, ground: Ground, points: NDArray[np.float32], count: int)
     ground.bounds[i, k, 2] = x_high
     ground.bounds[i, k, 3] = y_high
     ground.polygon_count[i] = k + 1
+
+
+@inner
+def add_box(
+    i: int,
+    ground: Ground,
+    corners: NDArray[np.float32],
+    x_low: float,
+    y_low: float,
+    x_high: float,
+    y_high: float,
+) -> None:
+    """Append an upright rectangle to copy i; ``corners`` is work space, shape (4, 2)."""
+    corners[0, 0] = x_low
+    corners[0, 1] = y_low
+    corners[1, 0] = x_high
+    corners[1, 1] = y_low
+    corners[2, 0] = x_high
+    corners[2, 1] = y_high
+    corners[3, 0] = x_low
+    corners[3, 1] = y_high
+    add_polygon(i, ground, corners, 4)
 
 
 @inner
