@@ -131,7 +131,7 @@ class Box2DTwin:
         """Build the world anew and take one step without action, as the original does.
 
         Args:
-            initial_force: horizontal force on the hull during that step (N).
+            initial_force: horizontal force on each of ``body.pushed`` during that step (N).
 
         Returns:
             The first observation, shape ``(4 + body.state_size + 10,)``.
@@ -141,7 +141,8 @@ class Box2DTwin:
         self._build_ground()
         self._parts = [self._build_part(part) for part in self.body.parts]
         self._joints = [self._build_joint(joint) for joint in self.body.joints]
-        self._parts[0].ApplyForceToCenter((float(initial_force), 0.0), True)
+        for index in self.body.pushed:
+            self._parts[index].ApplyForceToCenter((float(initial_force), 0.0), True)
         self._contacts = contacts_class(self._parts, [p.critical for p in self.body.parts])
         self._world.contactListener = self._contacts
         self._rays = [ray_class() for _ in range(LIDAR_RAYS)]
@@ -152,19 +153,18 @@ class Box2DTwin:
     def _build_ground(self) -> None:
         """Obstacles first, then the edges, one static body each: the order fixes the contact order."""
         ground, i, box2d = self.ground, self.copy, self._box2d
+        shapes = []
         for k in range(ground.polygon_count[i]):
             corners = ground.vertices[i, k, : ground.vertex_count[i, k]].tolist()
-            self._static(box2d.b2PolygonShape(vertices=corners))
+            shapes.append(box2d.b2PolygonShape(vertices=corners))
         for k in range(ground.edge_count[i]):
             x1, y1, x2, y2 = ground.edges[i, k].tolist()
-            self._static(box2d.b2EdgeShape(vertices=[(x1, y1), (x2, y2)]))
-
-    def _static(self, shape: Any) -> None:
-        self._world.CreateStaticBody(
-            fixtures=self._box2d.b2FixtureDef(
+            shapes.append(box2d.b2EdgeShape(vertices=[(x1, y1), (x2, y2)]))
+        for shape in shapes:
+            fixture = box2d.b2FixtureDef(
                 shape=shape, friction=GROUND_FRICTION, categoryBits=_GROUND_BIT
             )
-        )
+            self._world.CreateStaticBody(fixtures=fixture)
 
     def _build_part(self, part: Part) -> Any:
         x, y = part.position

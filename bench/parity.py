@@ -1,0 +1,269 @@
+"""How closely ``WalkerBatch`` follows the real Box2D: ``python -m eyas.bench.parity``.
+
+Two questions, both asked on the same ground, body, initial force and actions:
+
+* the first steps: how far do hull pose and joint angles part (:func:`compare`)? Beside it stands how
+  far the real Box2D parts from itself after a push that is lost in rounding.
+* long rollouts: do returns, distances and falls come from the same distribution
+  (:func:`roll_out_batch`, :func:`roll_out_twin`, :func:`two_sample_tests`)?
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import scipy.stats
+from numpy.typing import NDArray
+
+from ..envs.walker.bodies import Body
+from ..envs.walker.box2d_twin import Box2DTwin
+from ..envs.walker.env import WalkerBatch
+
+Actions = Literal["random", "smooth"]
+Solver = Literal["fast", "box2d"]
+Floats = NDArray[np.float64]
+Policy = Callable[[NDArray[np.float32], int], NDArray[np.float32]]
+"""Observations (N, size) and the number of the step -> actions (N, size)."""
+
+TOLERANCE = 1e-2
+"""Of the first steps: metres and radians."""
+FIRST_STEPS = 50
+NUDGE = 1e-5
+"""N; changes the hull's speed by 3e-8 m/s, which is rounding error at walking speed."""
+
+
+def open_loop(kind: Actions, copies: int, size: int, seed: int) -> Policy:
+    """Actions that do not look at the observation; the same ones whenever made with the same seed.
+
+    Args:
+        kind: "random" draws every action uniformly; "smooth" is one sine per joint with its own
+            amplitude (0.3 to 1), frequency (0.5 to 2.5 Hz) and phase, as a gait would be.
+        copies: rows of actions.
+        size: action components.
+        seed: of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    if kind == "random":
+        return lambda _, __: rng.uniform(-1, 1, (copies, size)).astype(np.float32)
+    shape = (copies, size)
+    amplitude, phase = rng.uniform(0.3, 1.0, shape), rng.uniform(0.0, 2 * math.pi, shape)
+    pulse = 2 * math.pi * rng.uniform(0.5, 2.5, shape) / 50
+    return lambda _, step: (amplitude * np.sin(pulse * step + phase)).astype(np.float32)
+
+
+def make_batch(
+    body: str, terrain: str, copies: int, seed: int, solver: Solver = "box2d"
+) -> WalkerBatch:
+    """A reset batch, every copy with a task of its own drawn uniformly."""
+    batch = WalkerBatch(copies, terrain=terrain, body=body, solver=solver)
+    rng = np.random.default_rng(seed)
+    batch.reset(seed=seed, tasks=batch.task_space.sample(rng, copies))
+    return batch
+
+
+def make_twins(batch: WalkerBatch, extra_force: float = 0.0) -> list[Box2DTwin]:
+    """One twin per copy, on its ground and body, reset with its initial force plus some (N)."""
+    twins = []
+    for copy in range(batch.num_envs):
+        twin = Box2DTwin(batch.body, batch.ground, copy)
+        twin.reset(float(batch.initial_force[copy]) + extra_force)
+        twins.append(twin)
+    return twins
+
+
+class Comparison(NamedTuple):
+    """Largest difference of hull pose (m, rad) and joint angles (rad), shape ``(cases, steps)``."""
+
+    ours: Floats
+    """Between ``WalkerBatch`` and the twin."""
+    itself: Floats
+    """Between the twin and a twin pushed :data:`NUDGE` harder at the start: what rounding alone does."""
+
+
+def compare(
+    body: str,
+    terrain: str,
+    cases: int,
+    steps: int = FIRST_STEPS,
+    *,
+    actions: Actions = "random",
+    solver: Solver = "box2d",
+    seed: int = 0,
+) -> Comparison:
+    """Step ours and the twin side by side on random tracks of one family.
+
+    The physics goes on past the end of an episode: a fallen walker is compared like any other.
+    """
+    batch = make_batch(body, terrain, cases, seed, solver)
+    twins = make_twins(batch)
+    others = make_twins(batch, NUDGE)
+    policy = open_loop(actions, cases, batch.body.action_size, seed)
+    ours, itself = np.zeros((cases, steps)), np.zeros((cases, steps))
+    for step in range(steps):
+        given = policy(batch.observations, step)
+        batch.step(given, autoreset=False)
+        for copy, (twin, other) in enumerate(zip(twins, others, strict=True)):
+            twin.step(given[copy])
+            other.step(given[copy])
+            expected = _pose(twin.part_poses()[0], twin.joint_angles())
+            here = _pose(batch.part_poses(copy)[0], batch.joint_angles(copy))
+            ours[copy, step] = np.abs(here - expected).max()
+            control = _pose(other.part_poses()[0], other.joint_angles())
+            itself[copy, step] = np.abs(control - expected).max()
+    return Comparison(ours, itself)
+
+
+def _pose(hull: NDArray[Any], joints: NDArray[Any]) -> Floats:
+    return np.concatenate([hull, joints]).astype(np.float64)
+
+
+def share_within(deviation: Floats, tolerance: float = TOLERANCE) -> float:
+    """The share of cases that stay within the tolerance at every step; ``deviation``: (cases, steps)."""
+    return float((deviation.max(axis=1) < tolerance).mean())
+
+
+class Rollouts(NamedTuple):
+    """One episode per copy, arrays of shape ``(episodes,)``."""
+
+    returns: Floats
+    distances: Floats
+    """Of the hull from start to end (m)."""
+    falls: NDArray[np.bool_]
+    """Whether the episode ended with reward -100."""
+    lengths: NDArray[np.int64]
+    """Steps."""
+
+
+def roll_out_batch(batch: WalkerBatch, policy: Policy) -> Rollouts:
+    """Run the running episode of every copy to its end."""
+    count = batch.num_envs
+    start = np.array([batch.part_poses(copy)[0, 0] for copy in range(count)], np.float64)
+    result = _no_rollouts(count)
+    running = np.ones(count, np.bool_)
+    step = 0
+    while running.any():
+        _, rewards, terminated, truncated, _ = batch.step(
+            policy(batch.observations, step), autoreset=False
+        )
+        result.returns[running] += rewards[running]
+        result.lengths[running] += 1
+        for copy in np.flatnonzero(running & (terminated | truncated)):
+            result.distances[copy] = batch.part_poses(copy)[0, 0] - start[copy]
+            result.falls[copy] = rewards[copy] == -100
+        running &= ~(terminated | truncated)
+        step += 1
+    return result
+
+
+def roll_out_twin(batch: WalkerBatch, policy: Policy) -> Rollouts:
+    """The same episodes in the real Box2D: call it before ``batch`` moves on from its reset."""
+    count = batch.num_envs
+    twins = make_twins(batch)
+    start = np.array([twin.part_poses()[0, 0] for twin in twins])
+    result = _no_rollouts(count)
+    observations = batch.observations.copy()
+    running = np.ones(count, np.bool_)
+    for step in range(batch.max_episode_steps):
+        actions = policy(observations, step)
+        for copy in np.flatnonzero(running):
+            observations[copy], reward, terminated = twins[copy].step(actions[copy])
+            result.returns[copy] += reward
+            result.lengths[copy] += 1
+            if terminated or step + 1 == batch.max_episode_steps:
+                result.distances[copy] = twins[copy].part_poses()[0, 0] - start[copy]
+                result.falls[copy] = reward == -100
+                running[copy] = False
+        if not running.any():
+            break
+    return result
+
+
+def _no_rollouts(count: int) -> Rollouts:
+    return Rollouts(
+        np.zeros(count), np.zeros(count), np.zeros(count, np.bool_), np.zeros(count, np.int64)
+    )
+
+
+def two_sample_tests(ours: Rollouts, twin: Rollouts) -> dict[str, float]:
+    """P-values that both samples come from one distribution.
+
+    Means of return and distance by Welch's t-test, their whole distributions by Kolmogorov and
+    Smirnov's, the number of falls by Fisher's exact test.
+    """
+    tests: dict[str, float] = {}
+    for name in ("returns", "distances"):
+        a, b = getattr(ours, name), getattr(twin, name)
+        mean = scipy.stats.ttest_ind(a, b, equal_var=False).pvalue
+        # Both samples without spread: the same number or certainly not.
+        tests[f"{name}_mean"] = float(a[0] == b[0]) if math.isnan(mean) else float(mean)
+        tests[f"{name}_distribution"] = float(scipy.stats.ks_2samp(a, b).pvalue)
+    table = [[int(r.falls.sum()), int((~r.falls).sum())] for r in (ours, twin)]
+    tests["falls"] = float(scipy.stats.fisher_exact(table).pvalue)
+    return tests
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """Compare the walker's physics with the real Box2D."""
+
+    cases: int = 100
+    """Cases of the first steps, and episodes of the long rollouts, per body, terrain and actions."""
+    bodies: tuple[str, ...] = ("short", "default", "quadrupedal")
+    """Walker bodies."""
+    terrains: tuple[str, ...] = ("plain", "stump-tracks", "hexagon-tracks")
+    """Terrain families."""
+    solver: Solver = "box2d"
+    """Solver of ours."""
+    seed: int = 0
+    """Seed of tracks, forces and actions."""
+    output: Path | None = field(default=None)
+    """File to write all figures to, as JSON."""
+
+
+def measure(config: Parity) -> Iterator[dict[str, Any]]:
+    """One row per body, terrain and kind of actions."""
+    kinds: tuple[Actions, ...] = ("random", "smooth")
+    for body in config.bodies:
+        for terrain in config.terrains:
+            for actions in kinds:
+                yield _measure_one(config, body, terrain, actions)
+
+
+def _measure_one(config: Parity, body: str, terrain: str, actions: Actions) -> dict[str, Any]:
+    comparison = compare(
+        body, terrain, config.cases, actions=actions, solver=config.solver, seed=config.seed
+    )
+    worst = comparison.ours.max(axis=1)
+    batch = make_batch(body, terrain, config.cases, config.seed + 1, config.solver)
+    size = batch.body.action_size
+    twin = roll_out_twin(batch, open_loop(actions, config.cases, size, config.seed + 1))
+    ours = roll_out_batch(batch, open_loop(actions, config.cases, size, config.seed + 1))
+    return {
+        "body": body,
+        "terrain": terrain,
+        "actions": actions,
+        "within_tolerance": share_within(comparison.ours),
+        "box2d_within_tolerance_of_itself": share_within(comparison.itself),
+        "deviation_quantiles": np.quantile(worst, (0.5, 0.9, 0.95, 0.99)).tolist(),
+        "ours": _summary(ours),
+        "twin": _summary(twin),
+        "p_values": two_sample_tests(ours, twin),
+    }
+
+
+def _summary(rollouts: Rollouts) -> dict[str, float]:
+    root = math.sqrt(len(rollouts.returns))
+    return {
+        "return": float(rollouts.returns.mean()),
+        "return_error": float(rollouts.returns.std(ddof=1) / root),
+        "distance": float(rollouts.distances.mean()),
+        "distance_error": float(rollouts.distances.std(ddof=1) / root),
+        "falls": float(rollouts.falls.mean()),
+        "length": float(rollouts.lengths.mean()),
+    }
