@@ -119,7 +119,7 @@ class TrainWalkerConfig:
 class EvaluateConfig:
     """Test a trained walker again, with the policy of its last checkpoint."""
 
-    run: Positional[Path]
+    run: Positional[Annotated[Path, arg(metavar="RUN")]]
     """Run folder."""
     tracks: Literal["test-set", "uniform"] = "test-set"
     """The run's fixed test set, or tracks drawn uniformly from the task space."""

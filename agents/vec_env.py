@@ -39,7 +39,10 @@ class BatchVecEnv(VecEnv):
             allowed = ", ".join(batch.render_modes) or "none"
             raise InputError(f"render_mode = {render_mode!r} is not one of this world's: {allowed}")
         self.batch = batch
-        self.metadata = {"render_modes": list(batch.render_modes), "render_fps": batch.render_fps}
+        self.metadata: dict[str, Any] = {
+            "render_modes": list(batch.render_modes),
+            "render_fps": batch.render_fps,
+        }
         self._render_mode = render_mode
         self._actions = np.zeros((batch.num_envs, *batch.action_space.shape), dtype=np.float32)
         self._no_infos: list[dict[str, Any]] = [{} for _ in range(batch.num_envs)]

@@ -226,7 +226,7 @@ class BatchEnv(ABC):
             array[...] = state[name]
 
     def _all_arrays(self) -> dict[str, NDArray[Any]]:
-        common = {
+        common: dict[str, NDArray[Any]] = {
             "observations": self.observations,
             "tasks": self.tasks,
             "next_tasks": self.next_tasks,

@@ -53,7 +53,9 @@ class GymVectorEnv(gymnasium.vector.VectorEnv[Array, Array, Array]):
     ) -> None:
         check_render_mode(batch, render_mode)
         if render_mode == "human":
-            raise InputError("render_mode = 'human' shows one copy only; use it with the single environment")
+            raise InputError(
+                "render_mode = 'human' shows one copy only; use it with the single environment"
+            )
         modes = {mode.value: mode for mode in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)}
         value = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
         if value not in modes:
