@@ -117,10 +117,12 @@ class TrainWalkerConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateConfig:
-    """Test a trained walker again, with the policy of its last checkpoint."""
+    """Test a trained walker again."""
 
     run: Positional[Annotated[Path, arg(metavar="RUN")]]
     """Run folder."""
+    policy: Literal["last", "best"] = "last"
+    """The policy of the last checkpoint, or the one that did best on the test set."""
     tracks: Literal["test-set", "uniform"] = "test-set"
     """The run's fixed test set, or tracks drawn uniformly from the task space."""
     episodes: Count = 50
@@ -128,7 +130,7 @@ class EvaluateConfig:
     solver: Annotated[SolverName | None, arg(help_behavior_hint="(default: as in training)")] = None
     """Physics."""
     seed: Seed = 0
-    """Where the tracks' random numbers come from."""
+    """Where the tracks' random numbers come from; 0 repeats the test set of training."""
     json: bool = False
     """Print one JSON object instead of a table."""
 
