@@ -119,7 +119,7 @@ class WalkerRenderer:
         copy: int,
         body: Body,
         poses: ArrayLike,
-        lidar: tuple[ArrayLike, ArrayLike] | None = None,
+        lidar: ArrayLike | None = None,
     ) -> NDArray[np.uint8]:
         """The picture around the walker's hull.
 
@@ -128,7 +128,7 @@ class WalkerRenderer:
             copy: whose track is drawn.
             body: the walker.
             poses: shape ``(parts, 3)``: x (m), y (m), angle (rad) of every part's frame origin.
-            lidar: origin, shape ``(2,)``, and ends of the rays, shape ``(rays, 2)`` (m).
+            lidar: ends of the rays from the hull's frame origin, shape ``(rays, 2)`` (m).
 
         Returns:
             uint8, shape ``(height, width, 3)``.
@@ -149,9 +149,8 @@ class WalkerRenderer:
             canvas.polygon(cloud + np.array([left, bottom]) / 2, CLOUD)
         _draw_earth(canvas, ground, copy)
         if lidar is not None:
-            origin = np.asarray(lidar[0], dtype=np.float64)
-            for end in np.asarray(lidar[1], dtype=np.float64):
-                canvas.line([origin, end], LIDAR)
+            for end in np.asarray(lidar, dtype=np.float64):
+                canvas.line([(x, y), end], LIDAR)
         _draw_obstacles(canvas, ground, copy)
         _draw_flag(canvas, 3 * TERRAIN_STEP, TERRAIN_HEIGHT, START_FLAG)
         _draw_flag(canvas, FINISH_X, _ground_height(ground, copy, FINISH_X), FINISH_FLAG)

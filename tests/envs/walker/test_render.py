@@ -89,7 +89,7 @@ def test_lidar_rays_are_red_lines():
     origin = poses[0, :2]
     ends = origin + np.array([[4.0, 0.0], [3.0, -1.0]])
     plain = renderer.draw(ground, 0, body, poses)
-    picture = renderer.draw(ground, 0, body, poses, (origin, ends))
+    picture = renderer.draw(ground, 0, body, poses, ends)
     x = float(origin[0])
     assert pixel(plain, x, x + 2, float(origin[1])) == render.SKY
     red, green, _ = pixel(picture, x, x + 2, float(origin[1]))
