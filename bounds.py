@@ -1,9 +1,9 @@
 """Numbers on the command line: how they are read and the range each field allows.
 
 A field of a config dataclass is declared as ``steps: Count = 2_000_000`` or
-``gamma: Annotated[float, real(0, 1)] = 0.99``. The command line reads it from text like ``2e6``,
-``20M`` or ``2_000_000``, and :func:`check` refuses what is not a number or out of range, for
-scripts and the command line alike, with one sentence.
+``gamma: Annotated[float, real(0, 1)] = 0.99``. The command line reads every number from text like
+``2e6``, ``20M`` or ``2_000_000``; :func:`check` refuses what is not a number or out of range, with
+the same sentence for scripts and for the command line.
 """
 
 from __future__ import annotations
@@ -15,30 +15,41 @@ from decimal import Decimal, InvalidOperation
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from tyro.constructors import PrimitiveConstructorSpec
-
 from .errors import InputError
 
 _SUFFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
+_DIGITS = 30  # more are no number of anything, and 1e999999999 must not fill the memory
 
 
 @dataclass(frozen=True)
-class Bounds(PrimitiveConstructorSpec[Any]):
-    """The closed range of a numeric field, and how the command line reads and shows it."""
+class Bounds:
+    """The closed range of a numeric field, written into its annotation."""
 
     low: float = -math.inf
     high: float = math.inf
     integer: bool = True
 
     def allows(self, value: object) -> bool:
-        """Whether the value is a number of the right kind in the range."""
+        """Whether the value is a finite number of the right kind in the range."""
         if isinstance(value, bool) or not isinstance(value, int if self.integer else (int, float)):
             return False
-        return self.low <= value <= self.high  # and so NaN is refused
+        return math.isfinite(value) and self.low <= value <= self.high
 
     def __str__(self) -> str:
-        kind = "a whole number" if self.integer else "a number"
-        return f"{kind} from {_show(self.low)} to {_show(self.high)}"
+        kind = "whole number" if self.integer else "finite number"
+        if math.isinf(self.low):
+            return f"a {kind}"
+        return f"a {kind} from {show_number(self.low)} to {show_number(self.high)}"
+
+
+def whole(low: int, high: int) -> Bounds:
+    """A whole number from ``low`` to ``high``, both allowed."""
+    return Bounds(low, high)
+
+
+def real(low: float, high: float) -> Bounds:
+    """A finite number from ``low`` to ``high``, both allowed."""
+    return Bounds(low, high, integer=False)
 
 
 def read_number(text: str, integer: bool) -> int | float | str:
@@ -47,41 +58,22 @@ def read_number(text: str, integer: bool) -> int | float | str:
     factor = _SUFFIXES.get(text[-1:], 1)
     digits = text[:-1] if factor > 1 else text
     try:
-        number = Decimal(digits) * factor  # exact: 0.1M is 100,000
+        number = Decimal(digits)
     except InvalidOperation:
         return text
     if not integer:
-        return float(number)
-    if not number.is_finite() or number.adjusted() > 30 or number != int(number):
+        return float(number) * factor
+    if not number.is_finite() or number.adjusted() > _DIGITS:
         return text
-    return int(number)
+    number *= factor  # exact: 0.1M is 100,000
+    return int(number) if number == int(number) else text
 
 
-def whole(low: int, high: int) -> Bounds:
-    """A whole number from ``low`` to ``high``, both allowed."""
-    return Bounds(
-        nargs=1,
-        metavar="INT",
-        instance_from_str=lambda args: read_number(args[0], integer=True),
-        is_instance=lambda value: isinstance(value, int) and not isinstance(value, bool),
-        str_from_instance=lambda value: [_show(value)],
-        low=low,
-        high=high,
-    )
-
-
-def real(low: float, high: float) -> Bounds:
-    """A finite number from ``low`` to ``high``, both allowed."""
-    return Bounds(
-        nargs=1,
-        metavar="FLOAT",
-        instance_from_str=lambda args: read_number(args[0], integer=False),
-        is_instance=lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-        str_from_instance=lambda value: [_show(value)],
-        low=low,
-        high=high,
-        integer=False,
-    )
+def show_number(value: float) -> str:
+    """A number as help and messages show it, in a form that can be typed again."""
+    if isinstance(value, int):
+        return f"{value:_}" if abs(value) >= 10_000 else str(value)
+    return f"{value:g}"
 
 
 Count = Annotated[int, whole(1, 10**12)]
@@ -95,8 +87,8 @@ def check(config: Any, option: str = "") -> None:
 
     Args:
         config: an instance of a dataclass whose numeric fields are annotated with bounds.
-        option: what to write before a field's name; ``"--"`` names the fields as the command
-            line spells them.
+        option: what to write before a field's name; ``"--"`` spells the names as the command line
+            does.
 
     Raises:
         InputError: names the first such field, its value and the allowed range.
@@ -122,15 +114,11 @@ def _bounds_of(hint: Any) -> tuple[Bounds | None, bool]:
         for extra in hint.__metadata__:
             if isinstance(extra, Bounds):
                 return extra, False
+    if hint in (int, float):
+        return Bounds(integer=hint is int), False
     optional = get_origin(hint) in (Union, UnionType) and type(None) in get_args(hint)
     for inner in get_args(hint):
         bounds, _ = _bounds_of(inner)
         if bounds is not None:
             return bounds, optional
     return None, optional
-
-
-def _show(value: float) -> str:
-    if isinstance(value, int):
-        return f"{value:_}" if abs(value) >= 10_000 else str(value)
-    return f"{value:g}"

@@ -117,20 +117,16 @@ class Run:
             "config": settings,
             "seed": settings.get("seed"),
             "command": list(command),
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": _versions(),
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "cores": os.cpu_count(),
-            "git": _git_state(),
+            **_circumstances(),
         }
+        run = cls(folder, record, lock)
         try:
-            atomic_write(folder / "config.json", json.dumps(record, indent=1) + "\n")
+            run._write_record()
         except BaseException:
             (folder / "run.lock").unlink(missing_ok=True)
-            os.close(lock)
+            run.close()
             raise
-        return cls(folder, record, lock)
+        return run
 
     @classmethod
     def open(cls, folder: Path, *, write: bool = False) -> Run:
@@ -195,6 +191,17 @@ class Run:
             return from_json(config_type, self.record["config"])
         except InputError as error:
             raise InputError(f"{self.folder / 'config.json'}: {error}") from None
+
+    def note_resume(self, config: Any, command: Sequence[str]) -> None:
+        """Store the config to go on with, and when and with what the run was taken up again."""
+        self._must_be_writable()
+        taken_up = {"command": list(command), **_circumstances()}
+        self.record["config"] = to_json(config)
+        self.record["resumed"] = [*self.record.get("resumed", []), taken_up]
+        self._write_record()
+
+    def _write_record(self) -> None:
+        atomic_write(self.folder / "config.json", json.dumps(self.record, indent=1) + "\n")
 
     def finish(self) -> None:
         """Mark the run as finished."""
@@ -366,6 +373,18 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(entry) for entry in value]
     return value
+
+
+def _circumstances() -> dict[str, Any]:
+    """When, on what and with which code a process works on a run."""
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "git": _git_state(),
+    }
 
 
 def _versions() -> dict[str, str]:
