@@ -1,1 +1,42 @@
-"""Worlds. They know nothing of teachers or learners."""
+"""Worlds. They know nothing of teachers or learners.
+
+Importing this package registers their Gymnasium ids and compiles nothing::
+
+    import gymnasium
+    import eyas.envs
+
+    env = gymnasium.make("eyas/Walker-v0", render_mode="rgb_array")
+    envs = gymnasium.make_vec("eyas/Walker-v0", num_envs=64, autoreset_mode="SameStep")
+
+====================================  ==========================================================
+``eyas/Walker-v0``                    walker on stump tracks, task of 2 parameters
+``eyas/WalkerHexagon-v0``             on hexagon tracks, 12 parameters
+``eyas/WalkerPlain-v0``               on Gymnasium's plain terrain, 1 parameter
+``eyas/WalkerHardcore-v0``            on Gymnasium's hardcore terrain, 1 parameter
+``eyas/WalkerObstacleCourse-v0``      on DCD's roughness, pits, stumps and stairs, 8 parameters
+====================================  ==========================================================
+
+All take the keywords of :class:`~eyas.envs.walker.env.WalkerBatch` (``body``, ``solver``,
+``threads``, ...).
+"""
+
+from __future__ import annotations
+
+import gymnasium
+
+_WALKERS = {
+    "eyas/Walker-v0": "stump-tracks",
+    "eyas/WalkerHexagon-v0": "hexagon-tracks",
+    "eyas/WalkerPlain-v0": "plain",
+    "eyas/WalkerHardcore-v0": "hardcore",
+    "eyas/WalkerObstacleCourse-v0": "obstacle-course",
+}
+
+for _id, _terrain in _WALKERS.items():
+    if _id not in gymnasium.registry:
+        gymnasium.register(
+            id=_id,
+            entry_point=f"{__name__}.walker.entry_points:make_walker",
+            vector_entry_point=f"{__name__}.walker.entry_points:make_walkers",
+            kwargs={"terrain": _terrain},
+        )
