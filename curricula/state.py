@@ -90,14 +90,19 @@ class StateReader:
 
     def generator(self, key: str) -> np.random.Generator:
         """The random generator whose state is stored under this key."""
-        stored = self.value(key)
-        bits = np.random.PCG64()
-        try:
-            bits.state = stored
-        except (ValueError, TypeError, KeyError, OverflowError):
+        stored = self.level(key)
+        if (kind := stored.text("bit_generator")) != "PCG64":
             raise InputError(
-                f"teacher state: field {self._name(key)} is not the state of a PCG64 generator"
-            ) from None
+                f"teacher state: field {self._name(key)} is of a {kind} generator, not PCG64"
+            )
+        words = stored.level("state")
+        bits = np.random.PCG64()
+        bits.state = {
+            "bit_generator": "PCG64",
+            "state": {word: words.integer(word, 0, 2**128 - 1) for word in ("state", "inc")},
+            "has_uint32": stored.integer("has_uint32", 0, 1),
+            "uinteger": stored.integer("uinteger", 0, 2**32 - 1),
+        }
         return np.random.Generator(bits)
 
 
