@@ -53,8 +53,6 @@ class RIACSettings(TeacherSettings):
     stale_progress: bool = False
     """Give new regions the progress of the last cut tried instead of their own until they see an
     episode (published: True, a slip)."""
-    endless_parents: bool = False
-    """A leaf that once forgot never forgets again after it was split (published: True, a slip)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,13 +62,7 @@ class RIACSettings(TeacherSettings):
         check_number("min_side", self.min_side, 0.0, 0.5)
         check_number("discard_ratio", self.discard_ratio, 0.0, 1.0, exclude_low=True)
         check_number("mutation", self.mutation, 0.0)
-        for name in (
-            "leaves_only",
-            "normalise",
-            "ignore_population",
-            "stale_progress",
-            "endless_parents",
-        ):
+        for name in ("leaves_only", "normalise", "ignore_population", "stale_progress"):
             check_flag(name, getattr(self, name))
 
 
@@ -84,8 +76,6 @@ class Region:
     """Positions in the teacher's history, oldest first."""
     returns: list[float] = field(default_factory=list)
     """Their returns."""
-    forgets: bool = True
-    """Whether it drops its oldest episode for a new one once it is full."""
     axis: int = -1
     """Dimension of the cut; -1 in a leaf."""
     threshold: float = 0.0
@@ -132,7 +122,6 @@ class RIAC(Teacher):
             normalise=False,
             ignore_population=True,
             stale_progress=True,
-            endless_parents=True,
         ),
     }
 
@@ -178,7 +167,7 @@ class RIAC(Teacher):
             region = self._regions[index]
             region.episodes.append(len(self._points) - 1)
             region.returns.append(return_)
-            if region.forgets and len(region.returns) > self.settings.region_size + 1:
+            if len(region.returns) > self.settings.region_size + 1:
                 del region.episodes[0], region.returns[0]
         leaf = touched[-1]
         if len(self._regions[leaf].returns) > self.settings.region_size:
@@ -207,7 +196,6 @@ class RIAC(Teacher):
         if best is None:
             forgotten = max(1, int(self.settings.region_size * self.settings.discard_ratio))
             del region.episodes[:forgotten], region.returns[:forgotten]
-            region.forgets = not self.settings.endless_parents
             return
         region.axis, region.threshold = best.axis, best.threshold
         region.first_child = len(self._regions)
@@ -293,7 +281,6 @@ class RIAC(Teacher):
             "counts": np.array([len(region.episodes) for region in regions], dtype=np.int64),
             "low": np.array([region.low for region in regions]),
             "high": np.array([region.high for region in regions]),
-            "forgets": np.array([region.forgets for region in regions], dtype=np.bool_),
             "axis": np.array([region.axis for region in regions], dtype=np.int64),
             "threshold": np.array([region.threshold for region in regions], dtype=np.float64),
             "first_child": np.array([region.first_child for region in regions], dtype=np.int64),
@@ -306,7 +293,6 @@ class RIAC(Teacher):
         low = memory.array("low", (None, d))
         n = len(low)
         high = memory.array("high", (n, d))
-        forgets = memory.array("forgets", (n,), np.bool_)
         axis = memory.array("axis", (n,), np.int64)
         threshold = memory.array("threshold", (n,))
         first_child = memory.array("first_child", (n,), np.int64)
@@ -335,7 +321,6 @@ class RIAC(Teacher):
                 high=high[i],
                 episodes=episodes[ends[i] - counts[i] : ends[i]].tolist(),
                 returns=returns[ends[i] - counts[i] : ends[i]].tolist(),
-                forgets=bool(forgets[i]),
                 axis=int(axis[i]),
                 threshold=float(threshold[i]),
                 first_child=int(first_child[i]),

@@ -81,21 +81,6 @@ def test_a_leaf_that_cannot_be_split_forgets_its_oldest():
     assert region.returns == [float(episode) for episode in range(10, 41)]
 
 
-def test_parents_forget_unless_endless():
-    for endless in (False, True):
-        riac = make_teacher(
-            "riac", PLANE, seed=0, region_size=20, split_attempts=2, endless_parents=endless
-        )
-        for episode in range(21):
-            riac.update([5.0, 0.0], float(episode))  # cannot be split: forgets
-        rng = np.random.default_rng(0)
-        for _ in range(100):
-            riac.update(PLANE.sample(rng), 0.0)
-        root = riac._regions[0]
-        assert root.axis >= 0
-        assert (len(root.returns) > 21) is endless
-
-
 def test_kinds_of_tasks():
     """10 % mutations of the worst task, 20 % from the whole box, 70 % from regions with progress."""
     space = TaskSpace.from_bounds({"x": (0.0, 1.0)})

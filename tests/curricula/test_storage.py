@@ -16,7 +16,7 @@ SPACE = TaskSpace.from_bounds({"stump_height": (0.0, 3.0), "obstacle_spacing": (
 QUICK = {
     "alp-gmm": {"fit_every": 30, "max_components": 3, "history": 40},
     "covar-gmm": {"fit_every": 30, "max_components": 3},
-    "riac": {"region_size": 20, "endless_parents": True},
+    "riac": {"region_size": 20},
 }
 
 
