@@ -88,7 +88,8 @@ _DESCRIPTION = """Eyas trains controllers that adapt.
 
 eyas COMMAND --help: its options with units and defaults
 
-eyas --completion bash: a script that completes commands (bash, zsh, tcsh)"""
+eyas --completion bash: a script that completes commands (fish, tcsh, zsh)"""
+_SHELLS = ("bash", "fish", "tcsh", "zsh")
 # Spinning OpenMP threads that wait for a busy core made learning 5 to 50 times slower.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -107,6 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"eyas {__version__}")
         return 0
     if words[0] == "--completion":
+        if words[1:] not in ([shell] for shell in _SHELLS):
+            return _refuse(f"--completion takes the name of a shell: {', '.join(_SHELLS)}")
         words[0] = "--tyro-print-completion"
     try:
         command, config = _parse(words)
