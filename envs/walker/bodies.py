@@ -104,7 +104,9 @@ class Body:
             if not (0 <= joint.parent < len(self.parts) and 0 <= joint.child < len(self.parts)):
                 raise InputError(f"joint {joint.name} names a part that is not there")
             if joint.lower > joint.upper:
-                raise InputError(f"joint {joint.name}: limits [{joint.lower}, {joint.upper}] are reversed")
+                raise InputError(
+                    f"joint {joint.name}: limits [{joint.lower}, {joint.upper}] are reversed"
+                )
 
     @property
     def action_size(self) -> int:
