@@ -217,9 +217,9 @@ class CurriculumRun:
 
     def _resume_or_begin(self) -> None:
         checkpoint = self.run.latest_checkpoint()
-        self.run.rewind_metrics(-1 if checkpoint is None else checkpoint.step)
         if checkpoint is None:
             self.curriculum.begin()
+            self.run.rewind_metrics(-1)
             return
         state = load_training_state(checkpoint.folder)
         try:
@@ -236,6 +236,7 @@ class CurriculumRun:
             raise InputError(
                 f"checkpoint {checkpoint.folder} does not fit this run ({error})"
             ) from error
+        self.run.rewind_metrics(checkpoint.step)
 
 
 def load_training_state(folder: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from .episode_log import EpisodeLog
 
 TRAINING, TEST, INK, FAINT = "#7a8794", "#1f6fb4", "#22272e", "#d5dae0"
 _MAX_POINTS = 1500  # per panel; more only makes it slow and opaque
+_PANEL_GRIDS = ((3, 3), (2, 3), (2, 2), (1, 3), (1, 2), (1, 1))
 _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "font.size": 10,
@@ -85,7 +86,7 @@ def learning_curve(path: Path, metrics: Sequence[Mapping[str, Any]], mastered_re
         returns.set_title("Mean return")
         returns.legend(
             ["last 100 training episodes, on the teacher's tasks", "test set", "mastered above"],
-            loc="lower right",
+            loc="best",
             fontsize=8.5,
         )
         returns.set_xlabel("environment steps")
@@ -97,7 +98,7 @@ def sampling(
     space: TaskSpace,
     log: EpisodeLog,
     tests: Sequence[Mapping[str, Any]],
-    panels: int = 6,
+    panels: int = 9,
 ) -> None:
     """Where the teacher sampled in equal parts of the run, with what it believed at their ends.
 
@@ -119,9 +120,9 @@ def sampling(
         _sampling_over_time(path, space, log, low, high)
         return
     last_step = int(log.steps[-1])
-    ends = np.linspace(0, last_step, min(panels, max(len(tests) - 1, 1)) + 1)[1:]
-    columns = min(3, len(ends))
-    rows = -(-len(ends) // columns)
+    wanted = min(panels, max(len(tests) - 1, 1))
+    rows, columns = next(grid for grid in _PANEL_GRIDS if grid[0] * grid[1] <= wanted)
+    ends = np.linspace(0, last_step, rows * columns + 1)[1:]
     options = {"sharex": True, "sharey": True}
     with _figure(path, rows, columns, 1.2 + 3.1 * columns, 0.6 + 2.75 * rows, **options) as (
         figure,
@@ -148,8 +149,6 @@ def sampling(
                 _draw_belief(ax, before[-1])
             ax.set_title(f"{_steps_text(max(start, 0), 0)} to {_steps_text(end, 0)} steps")
             _limits(ax, space)
-        for ax in axes.flat[len(ends) :]:
-            ax.set_visible(False)
         for ax in axes[-1, :]:
             ax.set_xlabel(_label(space, 0))
         for ax in axes[:, 0]:
@@ -192,7 +191,7 @@ def mastery_map(
     with _figure(path, 1, 1, 6.2, 4.6) as (figure, axes):
         ax = axes[0, 0]
         extent = (space.low[0], space.high[0], space.low[1], space.high[1])
-        low, high = _colour_range(returns.ravel())
+        low, high = _colour_range(returns.ravel(), mastered_return)
         picture = ax.imshow(
             returns.T,
             origin="lower",
@@ -290,9 +289,10 @@ def _colours() -> Any:
     return ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0, 0.92, 256)))
 
 
-def _colour_range(returns: NDArray[Any]) -> tuple[float, float]:
+def _colour_range(returns: NDArray[Any], at_least: float = -np.inf) -> tuple[float, float]:
+    """All but the outermost returns; ``at_least`` is in it, lest a failed policy look colourful."""
     low, high = np.quantile(returns, [0.02, 0.98])
-    return float(low), float(max(high, low + 1e-6))
+    return float(low), float(max(high, low + 1e-6, at_least))
 
 
 def _label(space: TaskSpace, index: int) -> str:

@@ -14,6 +14,7 @@ from safetensors.numpy import save, save_file
 
 from ..errors import InputError
 
+_HEADER = "eyas"
 _ARRAY = "__array__"
 
 
@@ -47,17 +48,18 @@ def read_tree(path: Path, kind: str, version: int) -> dict[str, Any]:
     """
     try:
         with safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
-            found = (header.get("kind"), header.get("version"))
-            if found[0] != kind:
+            header = json.loads((file.metadata() or {}).get(_HEADER, "{}"))
+            if header.get("kind") != kind:
                 raise InputError(f"{path} is not a {kind} file")
-            if found[1] != str(version):
-                raise InputError(f"{path} has version {found[1]}, this program reads version {version}")
+            if header["version"] != version:
+                raise InputError(
+                    f"{path} has version {header['version']}, this program reads version {version}"
+                )
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        tree = _put_arrays(json.loads(header["tree"]), arrays)
+        tree = _put_arrays(header["tree"], arrays)
     except FileNotFoundError:
         raise InputError(f"there is no file {path}") from None
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is corrupt or not a {kind} file") from error
@@ -70,8 +72,9 @@ def _pack(
     kind: str, version: int, tree: Mapping[str, Any]
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     arrays: dict[str, NDArray[Any]] = {}
-    text = json.dumps(_take_arrays(tree, "", arrays))
-    return arrays, {"kind": kind, "version": str(version), "tree": text}
+    header = {"kind": kind, "version": version, "tree": _take_arrays(tree, "", arrays)}
+    # A single entry, because safetensors writes several in no fixed order.
+    return arrays, {_HEADER: json.dumps(header)}
 
 
 def _take_arrays(node: Any, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
