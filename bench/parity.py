@@ -15,6 +15,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -22,8 +23,11 @@ import scipy.stats
 import tyro
 from numpy.typing import NDArray
 
+from ..agents.play import check_fit
+from ..agents.policy import Policy, load_policy
 from ..bounds import Seed, check, whole
 from ..envs.walker.bodies import Body
+from ..envs.walker.bodies_teachmyagent import BODIES, make_body
 from ..envs.walker.box2d_twin import Box2DTwin
 from ..envs.walker.env import WalkerBatch
 from ..errors import InputError
@@ -31,7 +35,7 @@ from ..errors import InputError
 Actions = Literal["random", "smooth"]
 Solver = Literal["fast", "box2d"]
 Floats = NDArray[np.float64]
-Policy = Callable[[NDArray[np.float32], int], NDArray[np.float32]]
+Control = Callable[[NDArray[np.float32], int], NDArray[np.float32]]
 """Observations (N, size) and the number of the step -> actions (N, size)."""
 
 TOLERANCE = 1e-2
@@ -41,7 +45,7 @@ NUDGE = 1e-5
 """Metres; a thousandth of the tolerance, and what ours has lost to rounding after one step."""
 
 
-def open_loop(kind: Actions, copies: int, size: int, seed: int) -> Policy:
+def open_loop(kind: Actions, copies: int, size: int, seed: int) -> Control:
     """Actions that do not look at the observation; the same ones whenever made with the same seed.
 
     Args:
@@ -103,7 +107,7 @@ def compare(
     cases: int,
     steps: int = FIRST_STEPS,
     *,
-    actions: Actions = "random",
+    actions: Actions | Control = "random",
     solver: Solver = "box2d",
     seed: int = 0,
 ) -> Comparison:
@@ -114,10 +118,12 @@ def compare(
     batch = make_batch(body, terrain, cases, seed, solver)
     twins = make_twins(batch)
     others = make_twins(batch, NUDGE)
-    policy = open_loop(actions, cases, batch.body.action_size, seed)
+    control = actions
+    if not callable(control):
+        control = open_loop(control, cases, batch.body.action_size, seed)
     ours, itself = np.zeros((cases, steps)), np.zeros((cases, steps))
     for step in range(steps):
-        given = policy(batch.observations, step)
+        given = control(batch.observations, step)
         batch.step(given, autoreset=False)
         for copy, (twin, other) in enumerate(zip(twins, others, strict=True)):
             twin.step(given[copy])
@@ -125,8 +131,8 @@ def compare(
             expected = _pose(twin.part_poses()[0], twin.joint_angles())
             here = _pose(batch.part_poses(copy)[0], batch.joint_angles(copy))
             ours[copy, step] = np.abs(here - expected).max()
-            control = _pose(other.part_poses()[0] - (NUDGE, 0, 0), other.joint_angles())
-            itself[copy, step] = np.abs(control - expected).max()
+            nudged = _pose(other.part_poses()[0] - (NUDGE, 0, 0), other.joint_angles())
+            itself[copy, step] = np.abs(nudged - expected).max()
     return Comparison(ours, itself)
 
 
@@ -151,7 +157,7 @@ class Rollouts(NamedTuple):
     """Steps."""
 
 
-def roll_out_batch(batch: WalkerBatch, policy: Policy) -> Rollouts:
+def roll_out_batch(batch: WalkerBatch, control: Control) -> Rollouts:
     """Run the running episode of every copy to its end."""
     count = batch.num_envs
     start = np.array([batch.part_poses(copy)[0, 0] for copy in range(count)], np.float64)
@@ -160,7 +166,7 @@ def roll_out_batch(batch: WalkerBatch, policy: Policy) -> Rollouts:
     step = 0
     while running.any():
         _, rewards, terminated, truncated, _ = batch.step(
-            policy(batch.observations, step), autoreset=False
+            control(batch.observations, step), autoreset=False
         )
         result.returns[running] += rewards[running]
         result.lengths[running] += 1
@@ -172,7 +178,7 @@ def roll_out_batch(batch: WalkerBatch, policy: Policy) -> Rollouts:
     return result
 
 
-def roll_out_twin(batch: WalkerBatch, policy: Policy) -> Rollouts:
+def roll_out_twin(batch: WalkerBatch, control: Control) -> Rollouts:
     """The same episodes in the real Box2D: call it before ``batch`` moves on from its reset."""
     count = batch.num_envs
     twins = make_twins(batch)
@@ -181,7 +187,7 @@ def roll_out_twin(batch: WalkerBatch, policy: Policy) -> Rollouts:
     observations = batch.observations.copy()
     running = np.ones(count, np.bool_)
     for step in range(batch.max_episode_steps):
-        actions = policy(observations, step)
+        actions = control(observations, step)
         for copy in np.flatnonzero(running).tolist():
             observations[copy], reward, terminated = twins[copy].step(actions[copy])
             result.returns[copy] += reward
@@ -225,10 +231,12 @@ class ParityConfig:
 
     cases: Annotated[int, whole(2, 100_000)] = 100
     """Cases of the first steps, and episodes of the long rollouts, per body, terrain and actions."""
-    bodies: tuple[str, ...] = ("short", "default", "quadrupedal")
+    bodies: tuple[str, ...] = tuple(BODIES)
     """Walker bodies."""
     terrains: tuple[str, ...] = ("plain", "stump-tracks", "hexagon-tracks")
     """Terrain families."""
+    policy: Path | None = None
+    """Policy file; its actions replace the random and smooth ones."""
     solver: Solver = "box2d"
     """Solver of ours."""
     seed: Seed = 0
@@ -239,28 +247,44 @@ def measure_parity(config: ParityConfig) -> Iterator[dict[str, Any]]:
     """One row of figures per body, terrain and kind of actions.
 
     Raises:
-        InputError: there is no such body or terrain, or Box2D is not installed.
+        InputError: there is no such body or terrain, the policy file cannot be used, or Box2D is not
+            installed.
     """
-    kinds: tuple[Actions, ...] = ("random", "smooth")
+    kinds: tuple[Actions | Policy, ...] = ("random", "smooth")
+    if config.policy is not None:
+        kinds = (load_policy(config.policy),)
     for body in config.bodies:
         for terrain in config.terrains:
-            for actions in kinds:
-                yield _measure_one(config, body, terrain, actions)
+            for kind in kinds:
+                yield _measure_one(config, body, terrain, kind)
 
 
-def _measure_one(config: ParityConfig, body: str, terrain: str, actions: Actions) -> dict[str, Any]:
+def _measure_one(
+    config: ParityConfig, body: str, terrain: str, kind: Actions | Policy
+) -> dict[str, Any]:
+    seed = config.seed
+
+    def control(seed: int) -> Control:
+        if isinstance(kind, Policy):
+            return lambda observations, _: kind(observations)
+        return open_loop(kind, config.cases, make_body(body).action_size, seed)
+
+    if isinstance(kind, Policy):
+        check_fit(make_batch(body, terrain, 1, seed, config.solver), kind)
     comparison = compare(
-        body, terrain, config.cases, actions=actions, solver=config.solver, seed=config.seed
+        body, terrain, config.cases, actions=control(seed), solver=config.solver, seed=seed
     )
     worst = comparison.ours.max(axis=1)
-    batch = make_batch(body, terrain, config.cases, config.seed + 1, config.solver)
-    size = batch.body.action_size
-    twin = roll_out_twin(batch, open_loop(actions, config.cases, size, config.seed + 1))
-    ours = roll_out_batch(batch, open_loop(actions, config.cases, size, config.seed + 1))
+    batch = make_batch(body, terrain, config.cases, seed + 1, config.solver)
+    twin = roll_out_twin(batch, control(seed + 1))
+    ours = roll_out_batch(batch, control(seed + 1))
     return {
         "body": body,
         "terrain": terrain,
-        "actions": actions,
+        "actions": kind if isinstance(kind, str) else str(config.policy),
+        "solver": config.solver,
+        "cases": config.cases,
+        "seed": seed,
         "within_tolerance": share_within(comparison.ours),
         "box2d_within_tolerance_of_itself": share_within(comparison.itself),
         "deviation_quantiles": np.quantile(worst, (0.5, 0.9, 0.95, 0.99)).tolist(),
