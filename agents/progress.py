@@ -98,7 +98,8 @@ class Progress:
         table.add_column(justify="right")
         for name, text in self._facts(step):
             table.add_row(name, text or "-")
-        bar = ProgressBar(total=self._total, completed=min(step, self._total))
+        bar = Table.grid(expand=True)  # a bare bar does not end its line
+        bar.add_row(ProgressBar(total=self._total, completed=min(step, self._total)))
         heading = f"{step:,} of {self._total:,} steps"
         return Panel(Group(heading, bar, table), title=self._title, expand=False, width=64)
 
