@@ -95,6 +95,30 @@ def warm_start_contacts(count: int, contacts: Records, parts: Records) -> None:
 
 
 @inner
+def solve_pair(
+    b1: float, b2: float, a1: float, a2: float, c: Any, mass1: float, mass2: float
+) -> tuple[float, float]:
+    """Impulses x >= 0 of two points with speeds c.matrix x + b >= 0, not both non-zero each.
+
+    The four cases of the complementarity problem in Box2D's order; the old impulses (a1, a2) stay if
+    none fits.
+    """
+    x1 = -(c.inverse[0] * b1 + c.inverse[1] * b2)
+    x2 = -(c.inverse[1] * b1 + c.inverse[2] * b2)
+    if x1 >= ZERO and x2 >= ZERO:
+        return x1, x2
+    x1 = -mass1 * b1
+    if x1 >= ZERO and c.matrix[1] * x1 + b2 >= ZERO:
+        return x1, ZERO
+    x2 = -mass2 * b2
+    if x2 >= ZERO and c.matrix[1] * x2 + b1 >= ZERO:
+        return ZERO, x2
+    if b1 >= ZERO and b2 >= ZERO:
+        return ZERO, ZERO
+    return a1, a2
+
+
+@inner
 def solve_contact_velocities(count: int, contacts: Records, parts: Records) -> float:
     """One pass over all contacts: friction, then the non-penetration of one or two points.
 
@@ -137,18 +161,7 @@ def solve_contact_velocities(count: int, contacts: Records, parts: Records) -> f
             approach = vx * nx + vy * ny
             b1 = approach + w * r1 - (c.matrix[0] * a1 + k12 * a2)
             b2 = approach + w * r2 - (k12 * a1 + c.matrix[2] * a2)
-            # The four cases of the two-point complementarity problem, in Box2D's order.
-            x1 = -(c.inverse[0] * b1 + c.inverse[1] * b2)
-            x2 = -(c.inverse[1] * b1 + c.inverse[2] * b2)
-            if not (x1 >= ZERO and x2 >= ZERO):
-                x1, x2 = -c.normal_mass[0] * b1, ZERO
-                if not (x1 >= ZERO and k12 * x1 + b2 >= ZERO):
-                    x1, x2 = ZERO, -c.normal_mass[1] * b2
-                    if not (x2 >= ZERO and k12 * x2 + b1 >= ZERO):
-                        if b1 >= ZERO and b2 >= ZERO:
-                            x1, x2 = ZERO, ZERO
-                        else:
-                            x1, x2 = a1, a2
+            x1, x2 = solve_pair(b1, b2, a1, a2, c, c.normal_mass[0], c.normal_mass[1])
             c.normal_impulse[0], c.normal_impulse[1] = x1, x2
             d1, d2 = x1 - a1, x2 - a2
             change = max(change, max(abs(d1), abs(d2)))

@@ -21,8 +21,9 @@ from .lidar import RAY_X, RAY_Y
 from .model import compile_body, empty_state, part_mass
 from .terrain import Terrain
 
-SOLVERS: dict[str, tuple[int, int]] = {"fast": (12, 4), "box2d": (180, 60)}
-"""Velocity and position iterations per step; Gymnasium runs Box2D with the second pair."""
+SOLVERS: dict[str, tuple[int, int]] = {"fast": (8, 10), "box2d": (180, 60)}
+"""Largest numbers of velocity and position passes per step; Gymnasium runs Box2D with the second
+pair."""
 
 
 class WalkerBatch(BatchEnv):
@@ -99,7 +100,6 @@ class WalkerBatch(BatchEnv):
         if steps < 1:
             raise InputError(f"max_episode_steps = {steps} must be at least 1")
         self.terrain, self.body, self.solver = terrain, body, solver
-        self.velocity_iterations, self.position_iterations = SOLVERS[solver]
         self._centres = np.array([part_mass(part)[2:] for part in body.parts])
         self.state = empty_state(max(num_envs, 1), body)
         self.ground = empty_ground(max(num_envs, 1), terrain.max_edges, terrain.max_polygons)
@@ -140,8 +140,8 @@ class WalkerBatch(BatchEnv):
             copies,
             starting,
             actions,
-            self.velocity_iterations,
-            self.position_iterations,
+            *SOLVERS[self.solver],
+            self.solver == "fast",
             self.random_state,
             self._work[thread],
             self.state,
@@ -158,9 +158,7 @@ class WalkerBatch(BatchEnv):
     def _advance(self, actions: NDArray[np.float32]) -> None:
         actions = np.ascontiguousarray(actions, dtype=np.float32)
         if actions.shape != self._no_action.shape:
-            raise InputError(
-                f"actions have shape {actions.shape}, expected {self._no_action.shape}"
-            )
+            raise InputError(f"actions have shape {actions.shape}, expected {self._no_action.shape}")
         others = [
             self._pool.submit(self._run, thread, share, False, actions)
             for thread, share in enumerate(self._shares)

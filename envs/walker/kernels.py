@@ -97,6 +97,7 @@ def advance(
     actions: Float,
     velocity_iterations: int,
     position_iterations: int,
+    reduced: bool,
     random_state: NDArray[np.uint64],
     work: Work,
     state: State,
@@ -120,7 +121,7 @@ def advance(
         else:
             cost = _set_motors(i, actions, work)
         fallen = physics_step(
-            i, force, velocity_iterations, position_iterations, work, state, ground
+            i, force, velocity_iterations, position_iterations, reduced, work, state, ground
         )
         hull = work.parts[0]
         s, c = F(math.sin(hull.x[2])), F(math.cos(hull.x[2]))

@@ -12,14 +12,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import InputError
 from .bodies import Body, Part
 from .ground import GROUND_FRICTION, START_STEP, TERRAIN_HEIGHT, TERRAIN_STEP
+from .impulse_solver import Impulses, empty_impulses
 
 Float = NDArray[np.float32]
+Int = NDArray[np.int32]
 Records = NDArray[Any]
 
 POLYGON_VERTICES = 8
 RAYS = 10
+CONTACT_POINTS = 32
+"""Contact points that the fast solver has room for; more are ignored."""
 
 PART = np.dtype(
     [
@@ -36,6 +41,8 @@ PART = np.dtype(
         ("pushed", "i4"),  # the random force at the start acts on it
         ("start", "f4", (3,)),  # x, y, angle of the centre of mass
         ("contact_order", "i4"),  # entry k: the k-th part that Box2D's island search meets
+        ("tree_order", "i4"),  # entry k: the k-th part of a walk from the hull outwards
+        ("tree_joint", "i4"),  # the joint towards the hull; -1 for the hull
         # Where it is now.
         ("x", "f4", (3,)),  # x, y, angle of the centre of mass
         ("v", "f4", (3,)),
@@ -152,6 +159,23 @@ class Work(NamedTuple):
     """(C,) of IMPACT."""
     temporary: Records
     """(1,) of TEMPORARY."""
+    jacobian: Float
+    """(B, 3, D): velocities of the parts (x, y, angle) from generalised velocities: the hull's three,
+    then the joints'. D is padded to a multiple of 8."""
+    inverse: Float
+    """(D, D): inverse of the generalised mass matrix."""
+    speed: Float
+    """(2, D): generalised velocities and momenta."""
+    lines: Float
+    """(M, D): the rows of contacts in generalised coordinates."""
+    responses: Float
+    """(M, D): change of the generalised velocities per unit impulse of each contact row."""
+    axis: Int
+    """(M,): for motor and limit rows the joint, plus J for a limit."""
+    impulses: Impulses
+    """M rows."""
+    passes: Int
+    """(1,): passes of the last solution."""
     reward: Float
     """(2,): cost per joint at action 1, cost per radian of hull angle."""
 
@@ -221,6 +245,21 @@ def _island_order(body: Body) -> tuple[list[int], list[int]]:
     return parts, joints
 
 
+def _tree_order(joints: Records, parts: int) -> tuple[list[int], list[int]]:
+    """Parts from the hull outwards, and each part's joint towards the hull."""
+    order, towards = [0], [-1] * parts
+    for part in order:
+        for index, joint in enumerate(joints):
+            if joint["parent"] == part:
+                if joint["child"] in order:
+                    raise InputError("a walker's joints must form a tree that starts at the hull")
+                order.append(int(joint["child"]))
+                towards[joint["child"]] = index
+    if len(order) != parts:
+        raise InputError("every part of a walker must hang on the hull, parents before children")
+    return order, towards
+
+
 def _fill_part(row: Any, part: Part) -> None:
     mass, inertia, cx, cy = part_mass(part)
     count = len(part.vertices)
@@ -266,7 +305,11 @@ def compile_body(body: Body) -> Work:
         if joint.motorised:
             action += 1
             slot += 2 if joint.contact_part is None else 3
+    parts["tree_order"], parts["tree_joint"] = _tree_order(joints, len(parts))
     room = contact_room(body)
+    degrees = -(-(3 + len(joints)) // 8) * 8
+    rows = 2 * len(joints) + 2 * CONTACT_POINTS
+    f4 = np.float32
     return Work(
         parts=parts,
         joints=joints,
@@ -274,7 +317,15 @@ def compile_body(body: Body) -> Work:
         before=np.zeros(room, TOUCH),
         impacts=np.zeros(room, IMPACT),
         temporary=np.zeros(1, TEMPORARY),
-        reward=np.array([body.action_cost, 5.0 if body.angle_term else 0.0], np.float32),
+        jacobian=np.zeros((len(parts), 3, degrees), f4),
+        inverse=np.zeros((degrees, degrees), f4),
+        speed=np.zeros((2, degrees), f4),
+        lines=np.zeros((rows, degrees), f4),
+        responses=np.zeros((rows, degrees), f4),
+        axis=np.zeros(rows, np.int32),
+        impulses=empty_impulses(rows),
+        passes=np.zeros(1, np.int32),
+        reward=np.array([body.action_cost, 5.0 if body.angle_term else 0.0], f4),
     )
 
 

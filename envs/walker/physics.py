@@ -26,6 +26,7 @@ from .contact_solver import (
 from .ground import Ground, cell_of
 from .joint_solver import prepare_joints, solve_joint_positions, solve_joint_velocities
 from .model import State, Work
+from .reduced_solver import solve_reduced_velocities
 from .time_of_impact import TARGET, TOLERANCE, time_of_impact
 
 F = np.float32
@@ -37,6 +38,8 @@ MAX_TRANSLATION = F(2.0)
 MAX_ROTATION = F(0.5 * math.pi)
 LAST_TIME = ONE - F(10) * F(1.1920929e-07)
 SUB_STEPS = 8
+IMPACT_ITERATIONS = 180
+"""Box2D's velocity iterations; the contacts of one part reach their fixed point much earlier."""
 POSITION_DONE, TOI_POSITION_DONE = F(-3) * SLOP, F(-1.5) * SLOP
 TOUCH_DISTANCE = TARGET + TOLERANCE
 
@@ -404,11 +407,43 @@ def solve_impacts(
 
 
 @inner
+def _solve_velocities(
+    i: int, count: int, iterations: int, reduced: bool, work: Work, state: State
+) -> None:
+    """Velocities that respect joints, motors, limits and contacts; warm started, impulses kept."""
+    parts, joints, contacts = work.parts, work.joints, work.contacts
+    for j in range(joints.shape[0]):
+        joints[j].limit = state.joint_limit[i, j]
+        for m in range(4):
+            joints[j].impulse[m] = state.joint_impulse[i, j, m]
+    if reduced:
+        solve_reduced_velocities(count, iterations, work)
+    else:
+        warm_start_contacts(count, contacts, parts)
+        prepare_joints(joints, parts)
+        for _ in range(iterations):
+            change = solve_joint_velocities(joints, parts)
+            # A pass that changes nothing is a fixed point: later passes change nothing either.
+            if max(change, solve_contact_velocities(count, contacts, parts)) == ZERO:
+                break
+    for j in range(joints.shape[0]):
+        state.joint_limit[i, j] = joints[j].limit
+        for m in range(4):
+            state.joint_impulse[i, j, m] = joints[j].impulse[m]
+    for n in range(count):
+        touch = state.touches[i, n]
+        for m in range(2):
+            touch.impulse[2 * m] = contacts[n].normal_impulse[m]
+            touch.impulse[2 * m + 1] = contacts[n].tangent_impulse[m]
+
+
+@inner
 def physics_step(
     i: int,
     force: float,
     velocity_iterations: int,
     position_iterations: int,
+    reduced: bool,
     work: Work,
     state: State,
     ground: Ground,
@@ -416,7 +451,7 @@ def physics_step(
     """Advance walker i by one time step; returns whether a critical part began to touch.
 
     The joints' ``speed`` and ``most`` hold the action; ``force`` is horizontal (N), on the pushed
-    parts.
+    parts. ``reduced`` solves velocities in generalised coordinates instead of part by part.
     """
     parts, joints, contacts = work.parts, work.joints, work.contacts
     for k in range(parts.shape[0]):
@@ -432,35 +467,14 @@ def physics_step(
         part.v[1] += TIME_STEP * GRAVITY
         if part.pushed:
             part.v[0] += TIME_STEP * part.inverse_mass * force
-
-    warm_start_contacts(count, contacts, parts)
-    for j in range(joints.shape[0]):
-        joints[j].limit = state.joint_limit[i, j]
-        for m in range(4):
-            joints[j].impulse[m] = state.joint_impulse[i, j, m]
-    prepare_joints(joints, parts)
-    for _ in range(velocity_iterations):
-        change = solve_joint_velocities(joints, parts)
-        # A pass that changes nothing is a fixed point: all later passes change nothing either.
-        if max(change, solve_contact_velocities(count, contacts, parts)) == ZERO:
-            break
-    for j in range(joints.shape[0]):
-        state.joint_limit[i, j] = joints[j].limit
-        for m in range(4):
-            state.joint_impulse[i, j, m] = joints[j].impulse[m]
-    for n in range(count):
-        for m in range(2):
-            state.touches[i, n].impulse[2 * m] = contacts[n].normal_impulse[m]
-            state.touches[i, n].impulse[2 * m + 1] = contacts[n].tangent_impulse[m]
-
+    _solve_velocities(i, count, velocity_iterations, reduced, work, state)
     for k in range(parts.shape[0]):
         _integrate(parts[k], TIME_STEP)
     for _ in range(position_iterations):
         smallest = solve_contact_positions(count, BAUMGARTE, contacts, parts)
         if solve_joint_positions(joints, parts) and smallest >= POSITION_DONE:
             break
-
-    critical = solve_impacts(i, velocity_iterations, work, state, ground) or critical
+    critical = solve_impacts(i, IMPACT_ITERATIONS, work, state, ground) or critical
     for k in range(parts.shape[0]):
         for m in range(3):
             state.position[i, k, m] = parts[k].x[m]
