@@ -105,7 +105,8 @@ def check(config: Any, option: str = "") -> None:
         for number in value if isinstance(value, tuple) else (value,):
             if not bounds.allows(number):
                 name = option + (field.name.replace("_", "-") if option else field.name)
-                raise InputError(f"{name} = {number} is not {bounds}")
+                shown = repr(number) if isinstance(number, str) else number
+                raise InputError(f"{name} = {shown} is not {bounds}")
 
 
 def _bounds_of(hint: Any) -> tuple[Bounds | None, bool]:

@@ -88,8 +88,8 @@ _DESCRIPTION = """Eyas trains controllers that adapt.
 
 eyas COMMAND --help: its options with units and defaults
 
-eyas --completion bash: a script that completes commands (fish, tcsh, zsh)"""
-_SHELLS = ("bash", "fish", "tcsh", "zsh")
+eyas --completion bash: a script that completes commands (fish, zsh)"""
+_SHELLS = ("bash", "fish", "zsh")
 # Spinning OpenMP threads that wait for a busy core made learning 5 to 50 times slower.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 

@@ -337,8 +337,9 @@ def _take_lock(folder: Path) -> int:
             raise InputError(
                 f"run folder {folder} is in use by another process (id {holder})"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # the id is only for people; a full disk is told by what matters
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return descriptor
 
 
