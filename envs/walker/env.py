@@ -188,7 +188,7 @@ class WalkerBatch(BatchEnv):
     def _state_arrays(self) -> dict[str, NDArray[Any]]:
         fields = self.state._asdict()
         touches = fields.pop("touches")
-        fields |= {f"touch_{name}": touches[name] for name in touches.dtype.names}
+        fields |= {f"touches_{name}": touches[name] for name in touches.dtype.names}
         return fields | {f"ground_{k}": v for k, v in self.ground._asdict().items()}
 
     def render_copy(self, copy: int = 0) -> NDArray[np.uint8]:
