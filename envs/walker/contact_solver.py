@@ -6,13 +6,12 @@ manifolds use Box2D's block solver.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from ..jit import inner
-from .collide import RADIUS, SLOP, TWO_RADII
+from .collide import RADIUS, SLOP, TWO_RADII, turn_part
 from .model import Records
 
 F = np.float32
@@ -176,15 +175,17 @@ def solve_contact_velocities(count: int, contacts: Records, parts: Records) -> f
 def solve_contact_positions(
     count: int, baumgarte: float, contacts: Records, parts: Records
 ) -> float:
-    """One pass of position correction; returns the smallest separation found (m)."""
+    """One pass of position correction; returns the smallest separation found (m).
+
+    Sines and cosines of the parts are kept with their angles.
+    """
     smallest = ZERO
     for n in range(count):
         c = contacts[n]
         part = parts[c.part]
         mass, inertia = part.inverse_mass, part.inverse_inertia
         for k in range(c.count):
-            x, y, angle = part.x[0], part.x[1], part.x[2]
-            s, co = F(math.sin(angle)), F(math.cos(angle))
+            x, y, s, co = part.x[0], part.x[1], part.sine, part.cosine
             nx, ny, px, py = c.local_normal[0], c.local_normal[1], c.plane[0], c.plane[1]
             qx, qy = c.points[k, 0], c.points[k, 1]
             sign = ONE
@@ -204,5 +205,5 @@ def solve_contact_positions(
             impulse = -correction / (mass + inertia * rn * rn)
             part.x[0] = x + mass * impulse * nx
             part.x[1] = y + mass * impulse * ny
-            part.x[2] = angle + inertia * impulse * rn
+            turn_part(part, inertia * impulse * rn)
     return smallest

@@ -39,6 +39,10 @@ class Impulses(NamedTuple):
     """(M,): speeds without impulses, minus the targets."""
     impulse: Float
     """(M,)."""
+    speed: Float
+    """(M,): speeds with the impulses as they are."""
+    mass: Float
+    """(M,): impulse per unit speed of each row alone."""
     low: Float
     """(M,): smallest impulse; unused for friction."""
     high: Float
@@ -60,6 +64,8 @@ def empty_impulses(rows: int) -> Impulses:
         matrix=np.zeros((rows, rows), f4),
         bias=np.zeros(rows, f4),
         impulse=np.zeros(rows, f4),
+        speed=np.zeros(rows, f4),
+        mass=np.zeros(rows, f4),
         low=np.zeros(rows, f4),
         high=np.zeros(rows, f4),
         normal=np.full(rows, -1, np.int32),
@@ -72,23 +78,34 @@ def empty_impulses(rows: int) -> Impulses:
 @inner
 def _pass(count: int, rows: Impulses) -> float:
     """One projected Gauss-Seidel pass; returns the largest change of an impulse."""
-    matrix, impulse = rows.matrix, rows.impulse
+    matrix, impulse, speed = rows.matrix, rows.impulse, rows.speed
     change = ZERO
     for r in range(count):
-        speed = rows.bias[r]
-        for k in range(count):
-            speed += matrix[r, k] * impulse[k]
         before = impulse[r]
-        after = before - speed / matrix[r, r]
+        after = before - speed[r] * rows.mass[r]
         n = rows.normal[r]
         if n >= 0:
             most = rows.high[r] * impulse[n]
             after = max(-most, min(after, most))
         else:
             after = max(rows.low[r], min(after, rows.high[r]))
-        impulse[r] = after
-        change = max(change, abs(after - before))
+        step = after - before
+        if step != ZERO:
+            impulse[r] = after
+            change = max(change, abs(step))
+            for k in range(count):
+                speed[k] += step * matrix[r, k]
     return change
+
+
+@inner
+def _find_speeds(count: int, rows: Impulses) -> None:
+    """Speeds of all rows from scratch."""
+    for r in range(count):
+        total = rows.bias[r]
+        for k in range(count):
+            total += rows.matrix[r, k] * rows.impulse[k]
+        rows.speed[r] = total
 
 
 @inner
@@ -109,13 +126,10 @@ def _subspace_step(count: int, rows: Impulses) -> None:
         return
     for a in range(size):
         r = free[a]
-        speed = rows.bias[r]
-        for k in range(count):
-            speed += matrix[r, k] * impulse[k]
         for b in range(size):
             system[a, b] = matrix[r, free[b]]
         system[a, a] *= REGULARISED
-        system[a, size] = -speed
+        system[a, size] = -rows.speed[r]
     # Sliding friction follows its normal.
     for b in range(size):
         for t in range(count):
@@ -154,11 +168,15 @@ def _subspace_step(count: int, rows: Impulses) -> None:
         if n >= 0:
             most = rows.high[r] * impulse[n]
             impulse[r] = max(-most, min(impulse[r], most))
+    _find_speeds(count, rows)
 
 
 @inner
 def solve_impulses(count: int, rounds: int, rows: Impulses) -> int:
     """Improve the impulses from where they are; returns the passes made."""
+    for r in range(count):
+        rows.mass[r] = ONE / rows.matrix[r, r]
+    _find_speeds(count, rows)
     change = ZERO
     for _ in range(PASSES):
         change = _pass(count, rows)
@@ -175,6 +193,7 @@ def solve_impulses(count: int, rounds: int, rows: Impulses) -> int:
             # A step that made things worse is taken back.
             for r in range(count):
                 rows.impulse[r] = rows.kept[r]
+            _find_speeds(count, rows)
         else:
             change = after
             if change < CONVERGED:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..jit import inner
-from .collide import ANGULAR_SLOP, SLOP
+from .collide import ANGULAR_SLOP, SLOP, turn_part
 from .model import Records
 
 F = np.float32
@@ -135,7 +135,10 @@ def solve_joint_velocities(joints: Records, parts: Records) -> float:
 
 @inner
 def solve_joint_positions(joints: Records, parts: Records) -> bool:
-    """One pass of position correction; returns whether all joints were within the slops."""
+    """One pass of position correction; returns whether all joints were within the slops.
+
+    Sines and cosines of the parts are kept with their angles.
+    """
     okay = True
     for j in range(joints.shape[0]):
         joint = joints[j]
@@ -157,10 +160,9 @@ def solve_joint_positions(joints: Records, parts: Records) -> bool:
                 error = abs(c)
             okay = okay and error <= ANGULAR_SLOP
             impulse = -joint.angle_mass * c
-            a.x[2] -= ia * impulse
-            b.x[2] += ib * impulse
-        sa, ca = F(math.sin(a.x[2])), F(math.cos(a.x[2]))
-        sb, cb = F(math.sin(b.x[2])), F(math.cos(b.x[2]))
+            turn_part(a, -ia * impulse)
+            turn_part(b, ib * impulse)
+        sa, ca, sb, cb = a.sine, a.cosine, b.sine, b.cosine
         ax, ay = joint.anchors[0], joint.anchors[1]
         bx, by = joint.anchors[2], joint.anchors[3]
         ax, ay = ca * ax - sa * ay, sa * ax + ca * ay
@@ -176,8 +178,8 @@ def solve_joint_positions(joints: Records, parts: Records) -> bool:
         py = -inverse * (k11 * cy - k12 * cx)
         a.x[0] -= ma * px
         a.x[1] -= ma * py
-        a.x[2] -= ia * (ax * py - ay * px)
+        turn_part(a, -ia * (ax * py - ay * px))
         b.x[0] += mb * px
         b.x[1] += mb * py
-        b.x[2] += ib * (bx * py - by * px)
+        turn_part(b, ib * (bx * py - by * px))
     return okay

@@ -5,13 +5,12 @@ Formulas as in Gymnasium's ``bipedal_walker.py`` and teachDeepRL's copy of it.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..jit import inner, kernel
 from ..random import uniform
+from .collide import sine_cosine
 from .ground import FINISH_X, Ground
 from .lidar import cast_rays
 from .model import RAYS, Float, State, Work
@@ -63,6 +62,7 @@ def _place_at_start(i: int, work: Work, state: State, random_state: NDArray[np.u
         for m in range(3):
             state.position[i, k, m] = work.parts[k].start[m]
             state.velocity[i, k, m] = ZERO
+        state.rotation[i, k, 0], state.rotation[i, k, 1] = sine_cosine(state.position[i, k, 2])
     for j in range(work.joints.shape[0]):
         state.joint_limit[i, j] = 0
         for m in range(4):
@@ -90,6 +90,56 @@ def _set_motors(i: int, actions: Float, work: Work) -> float:
     return cost
 
 
+@inner
+def _advance_one(
+    i: int,
+    starting: bool,
+    actions: Float,
+    velocity_iterations: int,
+    position_iterations: int,
+    reduced: bool,
+    random_state: NDArray[np.uint64],
+    work: Work,
+    state: State,
+    ground: Ground,
+    observations: Float,
+    rewards: Float,
+    terminated: NDArray[np.bool_],
+) -> None:
+    """Step walker i, or start its episode with one step without action."""
+    force, cost = ZERO, ZERO
+    if starting:
+        _place_at_start(i, work, state, random_state)
+        force = state.initial_force[i]
+        for j in range(work.joints.shape[0]):
+            work.joints[j].speed = ZERO
+            work.joints[j].most = ZERO
+    else:
+        cost = _set_motors(i, actions, work)
+    fallen = physics_step(
+        i, force, velocity_iterations, position_iterations, reduced, work, state, ground
+    )
+    hull = work.parts[0]
+    s, c = hull.sine, hull.cosine
+    x = hull.x[0] - (c * hull.centre[0] - s * hull.centre[1])
+    y = hull.x[1] - (s * hull.centre[0] + c * hull.centre[1])
+    if not (abs(x) < LOST and abs(y) < LOST):
+        # Never seen to happen; but a broken walker must not hand NaN to a learner.
+        fallen, x, y = True, ZERO, ZERO
+        for k in range(work.parts.shape[0]):
+            for m in range(3):
+                work.parts[k].x[m] = state.position[i, k, m] = ZERO
+                work.parts[k].v[m] = state.velocity[i, k, m] = ZERO
+    _observe(i, x, y, work, state, ground, observations)
+    shaping = PROGRESS * x - work.reward[1] * abs(hull.x[2])
+    if not starting:
+        fallen = fallen or x < ZERO
+        reward = shaping - state.shaping[i] - work.reward[0] * cost
+        rewards[i] = FALL if fallen else reward
+        terminated[i] = fallen or x > FINISH
+    state.shaping[i] = shaping
+
+
 @kernel
 def advance(
     copies: NDArray[np.int64],
@@ -111,34 +161,18 @@ def advance(
     Writes observations and, unless starting, rewards and terminated.
     """
     for i in copies:
-        force, cost = ZERO, ZERO
-        if starting:
-            _place_at_start(i, work, state, random_state)
-            force = state.initial_force[i]
-            for j in range(work.joints.shape[0]):
-                work.joints[j].speed = ZERO
-                work.joints[j].most = ZERO
-        else:
-            cost = _set_motors(i, actions, work)
-        fallen = physics_step(
-            i, force, velocity_iterations, position_iterations, reduced, work, state, ground
+        _advance_one(
+            i,
+            starting,
+            actions,
+            velocity_iterations,
+            position_iterations,
+            reduced,
+            random_state,
+            work,
+            state,
+            ground,
+            observations,
+            rewards,
+            terminated,
         )
-        hull = work.parts[0]
-        s, c = F(math.sin(hull.x[2])), F(math.cos(hull.x[2]))
-        x = hull.x[0] - (c * hull.centre[0] - s * hull.centre[1])
-        y = hull.x[1] - (s * hull.centre[0] + c * hull.centre[1])
-        if not (abs(x) < LOST and abs(y) < LOST):
-            # Never seen to happen; but a broken walker must not hand NaN to a learner.
-            fallen, x, y = True, ZERO, ZERO
-            for k in range(work.parts.shape[0]):
-                for m in range(3):
-                    work.parts[k].x[m] = state.position[i, k, m] = ZERO
-                    work.parts[k].v[m] = state.velocity[i, k, m] = ZERO
-        _observe(i, x, y, work, state, ground, observations)
-        shaping = PROGRESS * x - work.reward[1] * abs(hull.x[2])
-        if not starting:
-            fallen = fallen or x < ZERO
-            reward = shaping - state.shaping[i] - work.reward[0] * cost
-            rewards[i] = FALL if fallen else reward
-            terminated[i] = fallen or x > FINISH
-        state.shaping[i] = shaping

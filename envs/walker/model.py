@@ -51,6 +51,7 @@ PART = np.dtype(
         ("cosine", "f4"),
         ("vertices", "f4", (POLYGON_VERTICES, 2)),  # in the world
         ("normals", "f4", (POLYGON_VERTICES, 2)),
+        ("box", "f4", (4,)),  # of the vertices: left, low, right, high
     ],
     align=True,
 )
@@ -123,7 +124,7 @@ TEMPORARY = np.dtype(
         ("clip", "f4", (6, 2)),  # three segments for clipping, and their feature ids
         ("clip_features", "i4", (6,)),
         ("shape", "f4", (POLYGON_VERTICES, 2)),  # the ground shape under test
-        ("start_vertices", "f4", (POLYGON_VERTICES, 2)),  # of the part, where its sweep starts
+        ("moved", "f4", (POLYGON_VERTICES, 2)),  # vertices of the part where its sweep ends
         # GJK: witness on the ground, on the part, difference, weight, metric; and vertex indices.
         ("simplex", "f4", (3, 8)),
         ("simplex_index", "i4", (8,)),
@@ -185,6 +186,8 @@ class State(NamedTuple):
 
     position: Float
     """(N, B, 3): x, y, angle of the centres of mass (m, rad)."""
+    rotation: Float
+    """(N, B, 2): sine and cosine of the angles."""
     velocity: Float
     """(N, B, 3): m/s, rad/s."""
     contact_flag: NDArray[np.int32]
@@ -340,6 +343,7 @@ def empty_state(num_envs: int, body: Body) -> State:
     f4, i4 = np.float32, np.int32
     return State(
         position=np.zeros((num_envs, parts, 3), f4),
+        rotation=np.zeros((num_envs, parts, 2), f4),
         velocity=np.zeros((num_envs, parts, 3), f4),
         contact_flag=np.zeros((num_envs, parts), i4),
         joint_impulse=np.zeros((num_envs, joints, 4), f4),

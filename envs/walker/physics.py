@@ -77,6 +77,15 @@ def find_near(
 
 
 @inner
+def _near_part(i: int, part: Any, margin: float, ground: Ground, t: Any) -> int:
+    """List the ground shapes near a placed part; returns how many."""
+    box = part.box
+    return find_near(
+        i, ground, box[0] - margin, box[2] + margin, box[1] - margin, box[3] + margin, t
+    )
+
+
+@inner
 def _collide(i: int, key: int, part: Any, ground: Ground, t: Any) -> int:
     if key >= 0:
         e = ground.edges
@@ -101,11 +110,8 @@ def find_contacts(i: int, work: Work, state: State, ground: Ground) -> tuple[int
     for order in range(work.parts.shape[0]):
         k = work.parts[order].contact_order
         part = work.parts[k]
-        rotate_part(part)
-        x, y, reach = part.x[0], part.x[1], part.radius + TWO_RADII
-        near = find_near(i, ground, x - reach, x + reach, y - reach, y + reach, t)
-        if near > 0:
-            place_part(part)
+        place_part(part)
+        near = _near_part(i, part, TWO_RADII, ground, t)
         for n in range(near):
             key = t.near[n]
             points = _collide(i, key, part, ground, t)
@@ -160,6 +166,7 @@ def _integrate(part: Any, duration: float) -> None:
         v[2] *= MAX_ROTATION / abs(turn)
     for k in range(3):
         x[k] += duration * v[k]
+    rotate_part(part)
 
 
 @inner
@@ -169,7 +176,7 @@ def _misses(i: int, key: int, part: Any, slack: float, ground: Ground, t: Any) -
     A face whose half plane holds all vertices at both ends of the sweep, ``slack`` (the sagitta of
     the vertices' arcs) included, separates them all the way.
     """
-    start, end, count = t.start_vertices, part.vertices, part.vertex_count
+    start, end, count = part.vertices, t.moved, part.vertex_count
     clearance = TOUCH_DISTANCE + slack
     if key >= 0:
         x1, y1 = ground.edges[i, key, 0], ground.edges[i, key, 1]
@@ -201,30 +208,27 @@ def _misses(i: int, key: int, part: Any, slack: float, ground: Ground, t: Any) -
 
 @inner
 def _list_impacts(i: int, k: int, count: int, work: Work, ground: Ground) -> int:
-    """Append the ground shapes that the swept part k may run into; returns the new count."""
+    """Append the ground shapes that the swept part k may run into; returns the new count.
+
+    The part is placed where its sweep starts; its sine and cosine are those of the end.
+    """
     part, t, impacts = work.parts[k], work.temporary[0], work.impacts
     sweep, x = part.sweep, part.x
-    reach = part.radius + TOUCH_DISTANCE
-    left, right = min(sweep[0], x[0]) - reach, max(sweep[0], x[0]) + reach
-    low, high = min(sweep[1], x[1]) - reach, max(sweep[1], x[1]) + reach
-    near = find_near(i, ground, left, right, low, high, t)
+    dx, dy, turn = x[0] - sweep[0], x[1] - sweep[1], x[2] - sweep[2]
+    reach = TOUCH_DISTANCE + math.sqrt(dx * dx + dy * dy) + abs(turn) * part.radius
+    near = _near_part(i, part, reach, ground, t)
     if near == 0:
         return count
-    s, c = F(math.sin(sweep[2])), F(math.cos(sweep[2]))
-    turn = x[2] - sweep[2]
     slack = part.radius * turn * turn * F(0.125)
-    rotate_part(part)
-    place_part(part)
-    left = low = BIG
-    right = high = -BIG
+    s, c = part.sine, part.cosine
+    left, low, right, high = part.box[0], part.box[1], part.box[2], part.box[3]
     for n in range(part.vertex_count):
         vx, vy = part.local_vertices[n, 0], part.local_vertices[n, 1]
-        px, py = c * vx - s * vy + sweep[0], s * vx + c * vy + sweep[1]
-        t.start_vertices[n, 0] = px
-        t.start_vertices[n, 1] = py
-        qx, qy = part.vertices[n, 0], part.vertices[n, 1]
-        left, right = min(left, min(px, qx)), max(right, max(px, qx))
-        low, high = min(low, min(py, qy)), max(high, max(py, qy))
+        px, py = c * vx - s * vy + x[0], s * vx + c * vy + x[1]
+        t.moved[n, 0] = px
+        t.moved[n, 1] = py
+        left, right = min(left, px), max(right, px)
+        low, high = min(low, py), max(high, py)
     margin = TOUCH_DISTANCE + slack
     for n in range(near):
         key = t.near[n]
@@ -326,8 +330,7 @@ def _contacts_at_impact(
     critical = _touch_now(i, first_key, k, points, work, state)
     add_contact(work.contacts[0], k, part.friction, t)
     contacts = 1
-    x, y, reach = part.x[0], part.x[1], part.radius + TWO_RADII
-    near = find_near(i, ground, x - reach, x + reach, y - reach, y + reach, t)
+    near = _near_part(i, part, TWO_RADII, ground, t)
     for n in range(near):
         key = t.near[n]
         if key == first_key:
@@ -382,6 +385,7 @@ def solve_impacts(
         if contacts == 0:
             impact.tries = SUB_STEPS + 1
             part.x[0], part.x[1], part.x[2] = ex, ey, ea
+            rotate_part(part)
             continue
 
         # Push out, then stop the approach; joints wait for the next step.
@@ -392,7 +396,7 @@ def solve_impacts(
         for m in range(3):
             part.sweep[m] = part.x[m]
         part.sweep[3] = earliest
-        rotate_part(part)
+        place_part(part)
         for n in range(contacts):
             prepare_contact(work.contacts[n], part)
         for _ in range(velocity_iterations):
@@ -461,6 +465,7 @@ def physics_step(
             part.v[m] = state.velocity[i, k, m]
             part.sweep[m] = part.x[m]
         part.sweep[3] = ZERO
+        part.sine, part.cosine = state.rotation[i, k, 0], state.rotation[i, k, 1]
     count, critical = find_contacts(i, work, state, ground)
     for k in range(parts.shape[0]):
         part = parts[k]
@@ -479,4 +484,6 @@ def physics_step(
         for m in range(3):
             state.position[i, k, m] = parts[k].x[m]
             state.velocity[i, k, m] = parts[k].v[m]
+        state.rotation[i, k, 0] = parts[k].sine
+        state.rotation[i, k, 1] = parts[k].cosine
     return critical

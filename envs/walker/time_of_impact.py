@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..jit import inner
-from .collide import SLOP, TWO_RADII
+from .collide import SLOP, TWO_RADII, sine_cosine
 
 F = np.float32
 ZERO, ONE, HALF, TWO = F(0), F(1), F(0.5), F(2)
@@ -31,7 +31,8 @@ def _pose(part: Any, time: float) -> tuple[float, float, float, float]:
     angle = rest * sweep[2] + time * x[2]
     px = rest * sweep[0] + time * x[0]
     py = rest * sweep[1] + time * x[1]
-    return px, py, F(math.sin(angle)), F(math.cos(angle))
+    s, c = sine_cosine(angle)
+    return px, py, s, c
 
 
 @inner
@@ -212,9 +213,7 @@ def _distance(
 
 
 @inner
-def time_of_impact(
-    shape_count: int, part: Any, t: Any
-) -> tuple[bool, float]:
+def time_of_impact(shape_count: int, part: Any, t: Any) -> tuple[bool, float]:
     """Whether the part touches the shape within its sweep, and at which fraction of it (0 to 1)."""
     index, shape, local = t.simplex_index, t.shape, part.local_vertices
     index[7] = 0
