@@ -40,7 +40,7 @@ from .records import from_json, to_json
 SCHEMA = 1
 """Version of the run folder's layout."""
 MEAN_RETURN = "train/mean_return"
-"""Metric: mean return of the episodes that ended since the last line."""
+"""Metric: mean return of the last 100 training episodes."""
 MASTERED = "test/mastered"
 """Metric: share of the test set mastered, 0 to 1."""
 

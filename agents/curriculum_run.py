@@ -5,6 +5,20 @@ student, the copies of the world, the teacher and its log, and the test results.
 all of it, so a run that is killed and resumed gives the same metrics and weights as one that was
 not, but for what is read from the clock: ``time``, ``train/seconds`` and ``train/steps_per_second``
 in the metrics.
+
+Lines of ``metrics.jsonl``, twenty per test, have ``step`` (environment steps) and ``time``, and:
+
+==============================  ================================================================
+``train/mean_return``           mean undiscounted return of the last 100 training episodes
+``train/mean_length``           their mean number of steps
+``train/episodes``              training episodes so far
+``train/seconds``               training time so far, tests excluded, over all processes
+``train/steps_per_second``      since the line before
+``teacher/...``                 the single numbers of the teacher's ``describe()``
+``student/...``                 what SB3 logs of its last update (losses, ...)
+``test/mastered``               share of the test set mastered, 0 to 1; only after a test
+``test/mean_return``            mean return on the test set; only after a test
+==============================  ================================================================
 """
 
 from __future__ import annotations

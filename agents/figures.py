@@ -34,7 +34,7 @@ _STYLE: dict[Any, Any] = {
     "ytick.color": "#5b6672",
     "legend.frameon": False,
     "figure.dpi": 100,
-    "savefig.dpi": 160,
+    "savefig.dpi": 130,
 }
 
 
@@ -85,8 +85,10 @@ def learning_curve(path: Path, metrics: Sequence[Mapping[str, Any]], mastered_re
         returns.axhline(mastered_return, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
         returns.set_title("Mean return")
         returns.legend(
-            ["last 100 training episodes, on the teacher's tasks", "test set", "mastered above"],
-            loc="best",
+            ["training: last 100 episodes", "test set", "mastered above"],
+            loc="lower right",
+            bbox_to_anchor=(1, 0.98),
+            ncols=3,
             fontsize=8.5,
         )
         returns.set_xlabel("environment steps")
@@ -298,7 +300,10 @@ def _colour_range(returns: NDArray[Any], at_least: float = -np.inf) -> tuple[flo
 def _label(space: TaskSpace, index: int) -> str:
     parameter = space.parameters[index]
     name = parameter.name.replace("_", " ")
-    return name if parameter.unit == "1" else f"{name} ({parameter.unit})"
+    if parameter.unit == "1":
+        return name
+    times = "× " if parameter.unit[0].isdigit() else ""
+    return f"{name} ({times}{parameter.unit})"
 
 
 def _limits(ax: Any, space: TaskSpace) -> None:

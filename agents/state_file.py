@@ -50,7 +50,7 @@ def read_tree(path: Path, kind: str, version: int) -> dict[str, Any]:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {}).get(_HEADER, "{}"))
             if header.get("kind") != kind:
-                raise InputError(f"{path} is not a {kind} file")
+                raise InputError(f"{path} is no {kind} file")
             if header["version"] != version:
                 raise InputError(
                     f"{path} has version {header['version']}, this program reads version {version}"
@@ -62,9 +62,9 @@ def read_tree(path: Path, kind: str, version: int) -> dict[str, Any]:
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path} is corrupt or not a {kind} file") from error
+        raise InputError(f"{path} is corrupt or no {kind} file") from error
     if not isinstance(tree, dict):
-        raise InputError(f"{path} is corrupt or not a {kind} file")
+        raise InputError(f"{path} is corrupt or no {kind} file")
     return tree
 
 

@@ -77,7 +77,7 @@ def test_foreign_files_are_refused_in_one_sentence(tmp_path):
         with pytest.raises(InputError, match=name) as refusal:
             read_tree(path, "kind", 1)
         assert "\n" not in str(refusal.value)
-    with pytest.raises(InputError, match="not a policy file"):
+    with pytest.raises(InputError, match="no policy file"):
         read_tree(good, "policy", 1)
     with pytest.raises(InputError, match="version 1, this program reads version 2"):
         read_tree(good, "kind", 2)
