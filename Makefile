@@ -45,7 +45,7 @@ demo: $(STAMP)
 	echo "Open $$PWD/$$out/report.html in a browser."
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The package is the repository's root: the link gives it the name that the type checker looks for.
 lint: $(STAMP)

@@ -119,7 +119,7 @@ def _bounds_of(hint: Any) -> tuple[Bounds | None, bool]:
         return Bounds(integer=hint is int), False
     optional = get_origin(hint) in (Union, UnionType) and type(None) in get_args(hint)
     for inner in get_args(hint):
-        bounds, _ = _bounds_of(inner)
+        bounds, inner_optional = _bounds_of(inner)
         if bounds is not None:
-            return bounds, optional
+            return bounds, optional or inner_optional
     return None, optional

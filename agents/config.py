@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
@@ -81,7 +81,10 @@ class TrainWalkerConfig:
     """The teacher's settings: ours, or those of Portelas et al. (2019)."""
     student: StudentName = "ppo"
     """Who learns to walk (Stable-Baselines3)."""
-    steps: Count = 2_000_000
+    steps: Annotated[
+        Count | None,
+        arg(metavar="INT", help_behavior_hint="(default: 2_000_000, or the resumed run's)"),
+    ] = None
     """Environment steps in all, summed over the copies; 2e6, 20M and 2_000_000 are fine."""
     terrain: TerrainName = "stump-tracks"
     """Family of tracks, and so the task space."""
@@ -135,8 +138,15 @@ class EvaluateConfig:
     """Print one JSON object instead of a table."""
 
 
+DEFAULT_STEPS = 2_000_000
+"""Of a run that was not told how many."""
 # What says where and how a run is worked on, not what it computes.
 _NOT_STORED = {"out", "resume", "quiet", "figures", "threads"}
+
+
+def started_config(given: TrainWalkerConfig) -> TrainWalkerConfig:
+    """The config to start a new run with: the given one, with the steps filled in."""
+    return given if given.steps is not None else dataclasses.replace(given, steps=DEFAULT_STEPS)
 
 
 def resumed_config(given: TrainWalkerConfig, stored: TrainWalkerConfig) -> TrainWalkerConfig:
@@ -145,21 +155,25 @@ def resumed_config(given: TrainWalkerConfig, stored: TrainWalkerConfig) -> Train
     Raises:
         InputError: a field was given that contradicts the run, or fewer steps than it had.
     """
-    default = TrainWalkerConfig()
-    for entry in dataclasses.fields(TrainWalkerConfig):
-        name = entry.name
-        value = getattr(given, name)
-        if name in _NOT_STORED or name == "steps" or value == getattr(default, name):
-            continue
-        if value != getattr(stored, name):
-            raise InputError(
-                f"{name} = {value} differs from {getattr(stored, name)}, which the run to resume"
-                " was started with; leave it out"
-            )
-    steps = stored.steps if given.steps == default.steps else given.steps
-    if steps < stored.steps:
+    _refuse_contradiction(given, TrainWalkerConfig(), stored)
+    steps, before = given.steps or stored.steps or DEFAULT_STEPS, stored.steps or DEFAULT_STEPS
+    if steps < before:
         raise InputError(
-            f"steps = {steps} is less than the {stored.steps} of the run to resume; only more is allowed"
+            f"steps = {steps} is less than the {before} of the run to resume; only more is allowed"
         )
     kept = {name: getattr(given, name) for name in _NOT_STORED}
     return dataclasses.replace(stored, steps=steps, **kept)
+
+
+def _refuse_contradiction(given: Any, default: Any, stored: Any) -> None:
+    for entry in dataclasses.fields(given):
+        name = entry.name
+        if name in _NOT_STORED or name == "steps":
+            continue
+        value, usual, kept = (getattr(config, name) for config in (given, default, stored))
+        if dataclasses.is_dataclass(value):
+            _refuse_contradiction(value, usual, kept)
+        elif value not in (usual, kept):
+            raise InputError(
+                f"{name} = {value} contradicts the run to resume, which has {name} = {kept}; leave it out"
+            )

@@ -13,7 +13,7 @@ from ..envs.walker.terrain import make_terrain
 from ..errors import InputError
 from ..records import from_json, to_json
 from ..runs import Run
-from .config import TrainWalkerConfig, resumed_config
+from .config import DEFAULT_STEPS, TrainWalkerConfig, resumed_config, started_config
 from .curriculum_run import CurriculumRun, CurriculumSettings
 from .walker_world import walker_world
 from .world import World
@@ -40,7 +40,7 @@ def train(config: TrainWalkerConfig) -> int:
             config = resumed_config(_check(config), stored_config(run))
             run.note_resume(config, command)
             return _work(run, config)
-    config = _check(config)
+    config = started_config(_check(config))
     with Run.create(_folder(config), config, command, job=JOB) as run:
         return _work(run, config)
 
@@ -106,7 +106,7 @@ def _settings(config: TrainWalkerConfig) -> CurriculumSettings:
         teacher_preset=config.teacher_preset,
         student=config.student,
         student_config=config.student_config,
-        steps=config.steps,
+        steps=config.steps or DEFAULT_STEPS,
         copies=config.copies,
         seed=config.seed,
         evaluate_every=config.evaluate_every,

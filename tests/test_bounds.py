@@ -19,6 +19,7 @@ class Config:
     steps: Count = 10
     seed: Seed = 0
     extra: Annotated[int, whole(2, 4)] | None = None
+    wrapped: Annotated[Count | None, "help"] = None
     free: float = 0.0
     number_of_things: int = 1
     name: str = "x"
@@ -65,6 +66,7 @@ def test_what_is_shown_can_be_typed_again(number):
         ({"steps": True}, "steps = True"),
         ({"steps": None}, "steps = None"),
         ({"seed": -1}, "seed = -1 is not a whole number from 0 to"),
+        ({"wrapped": 0}, "wrapped = 0 is not a whole number"),
         ({"extra": 5}, "extra = 5 is not a whole number from 2 to 4"),
         ({"free": float("nan")}, "free = nan is not a finite number"),
         ({"free": float("inf")}, "free = inf"),
