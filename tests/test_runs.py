@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from eyas.agents.config import TrainWalkerConfig
 from eyas.errors import InputError
 from eyas.files import atomic_write, is_disk_full
-from eyas.listing import list_runs
+from eyas.listing import RunsConfig, list_runs
+from eyas.listing import run as print_runs
 from eyas.runs import MASTERED, MEAN_RETURN, SCHEMA, Run
 
 
@@ -474,3 +475,18 @@ def test_the_list_of_runs(tmp_path):
     assert runs["odd"].status.startswith("unreadable")
     with pytest.raises(InputError, match="does not exist"):
         list_runs(tmp_path / "nowhere")
+
+
+def test_the_list_is_printed(tmp_path, capsys):
+    assert print_runs(RunsConfig(folder=tmp_path)) == 0
+    assert capsys.readouterr().out == f"No runs in {tmp_path}.\n"
+    with start(tmp_path / "first", TrainWalkerConfig(teacher="riac", steps=2_000_000)) as run:
+        run.append_metrics(1_500_000, {MEAN_RETURN: 123.4, MASTERED: 0.5})
+        run.finish()
+    print_runs(RunsConfig(folder=tmp_path))
+    table = capsys.readouterr().out
+    for text in ("first", "test", "riac", "1.5M / 2M", "123", "50%", "finished", "now"):
+        assert text in table
+    print_runs(RunsConfig(folder=tmp_path, json=True))
+    entry = json.loads(capsys.readouterr().out)
+    assert (entry["name"], entry["step"], entry["status"]) == ("first", 1_500_000, "finished")
