@@ -254,7 +254,8 @@ def _millipede() -> Body:
                 torque=torque,
             )
         if k > 0:
-            millipede.link(cores[k - 1], cores[k], (x - CORE_SIZE / 2, height), 0.05 * math.pi)
+            # The original's bodies A and B are the other way round; joints here lead away from the hull.
+            millipede.link(cores[k], cores[k - 1], (x - CORE_SIZE / 2, height), 0.05 * math.pi)
     return millipede.body(
         "millipede",
         torque_penalty=0.00035 / count,

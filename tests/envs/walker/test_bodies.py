@@ -149,9 +149,9 @@ def test_millipede():
     assert motors(body) == [row for name in sides for row in leg(name, 200)]
     links = [joint for joint in body.joints if not joint.motorised]
     assert [(body.parts[j.parent].name, body.parts[j.child].name) for j in links] == [
-        ("core_0", "core_1"),
-        ("core_1", "core_2"),
-        ("core_2", "core_3"),
+        ("core_1", "core_0"),
+        ("core_2", "core_1"),
+        ("core_3", "core_2"),
     ]
     assert all((j.lower, j.upper) == pytest.approx((-0.05 * PI, 0.05 * PI)) for j in links)
     cores = [part for part in body.parts if part.name.startswith("core")]
