@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -57,7 +57,7 @@ class SingleEnv(gymnasium.Env[Array, Array]):
         InputError: more than one copy, or a render mode that the world does not have.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "render_fps": 50}
+    metadata: dict[str, Any] = {"render_modes": [], "render_fps": 50}  # noqa: RUF012
 
     def __init__(self, batch: BatchEnv, render_mode: str | None = None) -> None:
         if batch.num_envs != 1:
@@ -69,7 +69,7 @@ class SingleEnv(gymnasium.Env[Array, Array]):
         self.action_space = batch.action_space
         self.render_mode = render_mode
         # Gymnasium reads it from the instance as well; each world has its own.
-        self.metadata = {  # type: ignore[misc]
+        self.metadata = {
             "render_modes": list(batch.render_modes),
             "render_fps": batch.render_fps,
         }

@@ -17,8 +17,8 @@ class OffPolicyStudent(Student):
 
     @property
     def steps_per_advance(self) -> int:
-        """About 2,000 steps, so that the overhead between two advances does not count."""
-        return int(self._env.num_envs * math.ceil(2000 / self._env.num_envs))
+        """About 500 steps: the overhead of an advance does not count, a signal is soon heard."""
+        return int(self._env.num_envs * math.ceil(500 / self._env.num_envs))
 
     def _off_policy_arguments(self) -> dict[str, Any]:
         config = self.config

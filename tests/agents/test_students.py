@@ -91,7 +91,7 @@ def test_policy_is_what_the_student_does(point_world, name, activation):
     assert all(map(np.array_equal, before, policy.weights)), "a policy does not change afterwards"
 
 
-@pytest.mark.parametrize(("name", "advances"), [("ppo", 50), ("sac", 3), ("td3", 3)])
+@pytest.mark.parametrize(("name", "advances"), [("ppo", 50), ("sac", 12), ("td3", 12)])
 def test_learns_to_drive_against_the_wind(point_world, name, advances):
     options = {"minibatch": 128, "learning_rate": 3e-3, "normalise_rewards": name == "ppo"}
     batch, student = build(point_world, name, exploration_noise=0.3, **options)
