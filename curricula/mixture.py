@@ -100,6 +100,6 @@ def _criterion(model: Any, data: NDArray[np.float64], criterion: str, counted_co
 
 @functools.cache
 def _thread_controller() -> Any:
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+    from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -99,7 +99,10 @@ class StateReader:
         bits = np.random.PCG64()
         bits.state = {
             "bit_generator": "PCG64",
-            "state": {word: words.integer(word, 0, 2**128 - 1) for word in ("state", "inc")},
+            "state": {
+                "state": words.integer("state", 0, 2**128 - 1),
+                "inc": words.integer("inc", 0, 2**128 - 1),
+            },
             "has_uint32": stored.integer("has_uint32", 0, 1),
             "uinteger": stored.integer("uinteger", 0, 2**32 - 1),
         }
