@@ -64,11 +64,11 @@ def test_long_rollouts_have_the_same_statistics(body, terrain, actions):
     size = batch.body.action_size
     twin = parity.roll_out_twin(batch, parity.open_loop(actions, 30, size, seed=3))
     ours = parity.roll_out_batch(batch, parity.open_loop(actions, 30, size, seed=3))
-    p_values = parity.two_sample_tests(ours, twin)
+    p_values = parity.agreement_tests(ours, twin)
     assert min(p_values.values()) > 1e-3, p_values
 
 
-def test_two_sample_tests_tell_samples_apart():
+def test_agreement_tests_tell_simulators_apart():
     rng = np.random.default_rng(0)
 
     def rollouts(shift, falls):
@@ -76,7 +76,7 @@ def test_two_sample_tests_tell_samples_apart():
         return parity.Rollouts(returns, returns / 4, np.arange(100) < falls, np.full(100, 50, np.int64))
 
     here = rollouts(0, 50)
-    same = parity.two_sample_tests(here, rollouts(0, 55))
+    same = parity.agreement_tests(here, rollouts(0, 55))
     assert set(same) == {
         "returns_mean",
         "returns_distribution",
@@ -85,7 +85,7 @@ def test_two_sample_tests_tell_samples_apart():
         "falls",
     }
     assert min(same.values()) > 0.05
-    other = parity.two_sample_tests(here, rollouts(1, 90))
+    other = parity.agreement_tests(here, rollouts(1, 90))
     assert max(other.values()) < 1e-3
 
 
