@@ -23,23 +23,23 @@ SolverName = Literal["fast", "box2d"]
 class StudentConfig:
     """How the student learns; fields that a student does not have are ignored."""
 
-    hidden: tuple[Annotated[int, whole(1, 4096)], ...] = (128, 128)
+    hidden: tuple[Annotated[int, whole(1, 4096)], ...] = (64, 64)
     """Units of each hidden layer, of policy and value networks."""
     activation: Literal["tanh", "relu"] = "tanh"
     """What follows each hidden layer."""
-    learning_rate: Annotated[float, real(1e-8, 1)] = 3e-4
+    learning_rate: Annotated[float, real(1e-8, 1)] = 1e-3
     """Step size of Adam."""
-    final_learning_rate: Annotated[float, real(0, 1)] = 1.0
+    final_learning_rate: Annotated[float, real(0, 1)] = 0.1
     """Share of the learning rate that is left at the end of the run; it falls linearly."""
     gamma: Annotated[float, real(0, 1)] = 0.99
     """Discount per step."""
-    minibatch: Annotated[int, whole(2, 10**6)] = 4096
+    minibatch: Annotated[int, whole(2, 10**6)] = 2048
     """Transitions per gradient step."""
-    normalise_observations: bool = False
+    normalise_observations: bool = True
     """Shift and scale observations by their running mean and deviation."""
     normalise_rewards: bool = True
     """Divide rewards by the running deviation of the discounted return."""
-    n_steps: Annotated[int, whole(2, 10**5)] = 64
+    n_steps: Annotated[int, whole(2, 10**5)] = 256
     """PPO: steps of each copy between updates."""
     epochs: Annotated[int, whole(1, 1000)] = 5
     """PPO: passes over the collected steps per update."""
@@ -92,7 +92,7 @@ class TrainWalkerConfig:
     """Body of the walker."""
     solver: SolverName = "fast"
     """Physics: few solver iterations, or Box2D's own 180 and 60."""
-    copies: Annotated[int, whole(1, 65_536)] = 256
+    copies: Annotated[int, whole(1, 65_536)] = 64
     """Walkers simulated side by side."""
     threads: Annotated[int, whole(0, 1024)] = 0
     """Cores for the simulator (0: all); learning always uses one."""

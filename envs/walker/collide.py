@@ -29,7 +29,8 @@ POLYGON_TOLERANCE = F(0.1) * SLOP
 
 
 TWO_OVER_PI = F(2.0 / math.pi)
-HALF_PI_HIGH, HALF_PI_LOW = F(1.5707963), F(-4.371139e-08)
+HALF_PI = F(1.5703125), F(4.837512969970703e-4), F(7.549789948768648e-8)
+"""In three parts, the first two short enough for exact products with small integers."""
 
 
 @inner
@@ -40,7 +41,8 @@ def sine_cosine(angle: float) -> tuple[float, float]:
     two calls of the C library.
     """
     turns = int(angle * TWO_OVER_PI + (HALF if angle >= ZERO else -HALF))
-    r = (angle - F(turns) * HALF_PI_HIGH) - F(turns) * HALF_PI_LOW
+    n = F(turns)
+    r = ((angle - n * HALF_PI[0]) - n * HALF_PI[1]) - n * HALF_PI[2]
     z = r * r
     s = ((F(-1.9515296e-4) * z + F(8.3321609e-3)) * z + F(-1.6666655e-1)) * z * r + r
     c = ((F(2.4433157e-5) * z + F(-1.3887316e-3)) * z + F(4.1666646e-2)) * z * z - HALF * z + ONE

@@ -172,9 +172,7 @@ def solve_contact_velocities(count: int, contacts: Records, parts: Records) -> f
 
 
 @inner
-def solve_contact_positions(
-    count: int, baumgarte: float, contacts: Records, parts: Records
-) -> float:
+def solve_contact_positions(count: int, baumgarte: float, contacts: Records, parts: Records) -> float:
     """One pass of position correction; returns the smallest separation found (m).
 
     Sines and cosines of the parts are kept with their angles.

@@ -109,8 +109,8 @@ def _find_speeds(count: int, rows: Impulses) -> None:
 
 
 @inner
-def _subspace_step(count: int, rows: Impulses) -> None:
-    """Solve the rows strictly inside their bounds exactly, then clip to the bounds."""
+def _free_system(count: int, rows: Impulses) -> int:
+    """The linear system of the rows strictly inside their bounds; returns its size."""
     matrix, impulse, system, free = rows.matrix, rows.impulse, rows.system, rows.free
     size = 0
     for r in range(count):
@@ -122,8 +122,6 @@ def _subspace_step(count: int, rows: Impulses) -> None:
         if inside:
             free[size] = r
             size += 1
-    if size == 0:
-        return
     for a in range(size):
         r = free[a]
         for b in range(size):
@@ -132,17 +130,23 @@ def _subspace_step(count: int, rows: Impulses) -> None:
         system[a, size] = -rows.speed[r]
     # Sliding friction follows its normal.
     for b in range(size):
+        n = free[b]
         for t in range(count):
-            if rows.normal[t] == free[b] and impulse[t] != ZERO:
-                most = rows.high[t] * impulse[free[b]]
-                if abs(impulse[t]) >= most:
-                    share = rows.high[t] if impulse[t] > ZERO else -rows.high[t]
-                    for a in range(size):
-                        system[a, b] += share * matrix[free[a], t]
+            most = rows.high[t] * impulse[n]
+            if rows.normal[t] == n and impulse[t] != ZERO and abs(impulse[t]) >= most:
+                share = rows.high[t] if impulse[t] > ZERO else -rows.high[t]
+                for a in range(size):
+                    system[a, b] += share * matrix[free[a], t]
+    return size
+
+
+@inner
+def _solve_system(size: int, system: Float) -> bool:
+    """Gaussian elimination; the solution replaces the last column. False if it is singular."""
     for p in range(size):
         pivot = system[p, p]
         if abs(pivot) < F(1e-9):
-            return
+            return False
         inverse = ONE / pivot
         for a in range(p + 1, size):
             factor = system[a, p] * inverse
@@ -154,15 +158,22 @@ def _subspace_step(count: int, rows: Impulses) -> None:
         for b in range(p + 1, size):
             value -= system[p, b] * system[b, size]
         system[p, size] = value / system[p, p]
+    return True
+
+
+@inner
+def _subspace_step(count: int, rows: Impulses) -> None:
+    """Solve the rows strictly inside their bounds exactly, then clip to the bounds."""
+    impulse, system, free = rows.impulse, rows.system, rows.free
+    size = _free_system(count, rows)
+    if not _solve_system(size, system):
+        return
+    for a in range(size):
+        impulse[free[a]] += system[a, size]
     # Normals first, so that the friction's bounds are the new ones.
-    for a in range(size):
-        r = free[a]
+    for r in range(count):
         if rows.normal[r] < 0:
-            impulse[r] = max(rows.low[r], min(impulse[r] + system[a, size], rows.high[r]))
-    for a in range(size):
-        r = free[a]
-        if rows.normal[r] >= 0:
-            impulse[r] += system[a, size]
+            impulse[r] = max(rows.low[r], min(impulse[r], rows.high[r]))
     for r in range(count):
         n = rows.normal[r]
         if n >= 0:

@@ -81,7 +81,7 @@ def _set_motors(i: int, actions: Float, work: Work) -> float:
         if joint.action < 0:
             continue
         action = actions[i, joint.action]
-        if not (action == action):
+        if action != action:
             continue  # NaN from a policy that has diverged must not poison the world
         size = min(abs(action), ONE)
         joint.speed = joint.full_speed if action > ZERO else -joint.full_speed

@@ -70,7 +70,12 @@ def find_near(
         stop += 1
     for e in range(stop - 1, start - 1, -1):
         y1, y2 = ground.edges[i, e, 1], ground.edges[i, e, 3]
-        if ground.edges[i, e, 2] >= left and min(y1, y2) <= high and max(y1, y2) >= low and count < room:
+        if (
+            ground.edges[i, e, 2] >= left
+            and min(y1, y2) <= high
+            and max(y1, y2) >= low
+            and count < room
+        ):
             near[count] = e
             count += 1
     return count
@@ -80,9 +85,7 @@ def find_near(
 def _near_part(i: int, part: Any, margin: float, ground: Ground, t: Any) -> int:
     """List the ground shapes near a placed part; returns how many."""
     box = part.box
-    return find_near(
-        i, ground, box[0] - margin, box[2] + margin, box[1] - margin, box[3] + margin, t
-    )
+    return find_near(i, ground, box[0] - margin, box[2] + margin, box[1] - margin, box[3] + margin, t)
 
 
 @inner
@@ -344,9 +347,7 @@ def _contacts_at_impact(
 
 
 @inner
-def solve_impacts(
-    i: int, velocity_iterations: int, work: Work, state: State, ground: Ground
-) -> bool:
+def solve_impacts(i: int, velocity_iterations: int, work: Work, state: State, ground: Ground) -> bool:
     """Stop parts at their times of impact; returns whether a critical part began to touch."""
     parts, impacts = work.parts, work.impacts
     count = 0

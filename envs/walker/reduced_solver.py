@@ -236,33 +236,6 @@ def _velocities(work: Work) -> None:
 
 
 @inner
-def _assemble(parts: Records, joints: Records, x: float, y: float) -> None:
-    """Place all parts on their joints, by their angles; (x, y) is the common centre of mass (m)."""
-    root = parts[0]
-    rotate_part(root)
-    mass = ONE / root.inverse_mass
-    total, cx, cy = mass, mass * root.x[0], mass * root.x[1]
-    for order in range(1, parts.shape[0]):
-        part = parts[parts[order].tree_order]
-        joint = joints[part.tree_joint]
-        parent = parts[joint.parent]
-        rotate_part(part)
-        ax, ay, bx, by = joint.anchors[0], joint.anchors[1], joint.anchors[2], joint.anchors[3]
-        px = parent.x[0] + parent.cosine * ax - parent.sine * ay
-        py = parent.x[1] + parent.sine * ax + parent.cosine * ay
-        part.x[0] = px - (part.cosine * bx - part.sine * by)
-        part.x[1] = py - (part.sine * bx + part.cosine * by)
-        mass = ONE / part.inverse_mass
-        total += mass
-        cx += mass * part.x[0]
-        cy += mass * part.x[1]
-    dx, dy = x - cx / total, y - cy / total
-    for k in range(parts.shape[0]):
-        parts[k].x[0] += dx
-        parts[k].x[1] += dy
-
-
-@inner
 def solve_reduced_velocities(contacts: int, rounds: int, work: Work) -> None:
     """Velocities of the parts that respect joints, motors, limits and the first ``contacts``.
 
