@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..envs.tasks import TaskSpace
-from .checks import check_integer
+from .checks import check_flag, check_integer
 from .mixture import Mixture
 from .mixture_teacher import MixtureSettings, MixtureTeacher
 from .neighbours import EpisodeHistory
@@ -25,13 +25,18 @@ MIN_HISTORY = 6
 class ALPGMMSettings(MixtureSettings):
     """Settings of :class:`ALPGMM`; the published values are teachDeepRL's."""
 
-    history: int | None = None
-    """Episodes among which the nearest is sought, the latest ones; None is all (published: None)."""
+    history: int | None = 500
+    """Episodes among which the nearest is sought: the latest ones, at least this many and at most
+    twice; None is all (published: None)."""
+    newest_twin: bool = True
+    """Of several earlier episodes on the very same task, compare with the latest; False takes
+    whichever the k-d tree comes upon (published: False)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.history is not None:
-            check_integer("history", self.history, 1)
+            check_integer("history", self.history, MIN_HISTORY)
+        check_flag("newest_twin", self.newest_twin)
 
 
 class ALPGMM(MixtureTeacher):
@@ -56,6 +61,8 @@ class ALPGMM(MixtureTeacher):
             normalise=False,
             standardise=False,
             task_columns_only_in_aicc=True,
+            history=None,
+            newest_twin=False,
         ),
     }
 
@@ -63,7 +70,13 @@ class ALPGMM(MixtureTeacher):
         self, task_space: TaskSpace, *, seed: int, settings: TeacherSettings | None = None
     ) -> None:
         super().__init__(task_space, seed=seed, settings=settings)
-        self._history = EpisodeHistory(task_space.dimension, self.settings.history)
+        self._history = self._empty_history()
+
+    def _empty_history(self) -> EpisodeHistory:
+        settings = self.settings
+        return EpisodeHistory(
+            self.task_space.dimension, settings.history, newest_twin=settings.newest_twin
+        )
 
     def _row(self, point: NDArray[np.float64], return_: float) -> list[float]:
         progress = 0.0
@@ -79,7 +92,7 @@ class ALPGMM(MixtureTeacher):
         return {**super()._memory(), "history": self._history.memory()}
 
     def _remember(self, memory: StateReader) -> None:
-        history = EpisodeHistory(self.task_space.dimension, self.settings.history)
+        history = self._empty_history()
         history.remember(memory.level("history"))
         super()._remember(memory)
         self._history = history

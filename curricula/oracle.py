@@ -18,8 +18,8 @@ from .teacher import Teacher, TeacherSettings
 KNOWN_STEPS: Mapping[str, float] = {"stump_height": 0.1, "obstacle_spacing": -0.2}
 """Steps teachDeepRL gives by hand, in task units: higher stumps, closer together."""
 HEXAGON_STEP = 0.1
-"""teachDeepRL's step for each of the twelve numbers of Hexagon Tracks."""
-_HEXAGON_PREFIXES = ("hexagon", "vertex", "poly_shape")
+"""teachDeepRL's step for each of the twelve numbers of Hexagon Tracks, ``corner_0_x`` and so on."""
+_HEXAGON_PREFIX = "corner_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ def _steps_of(task_space: TaskSpace, steps: tuple[float, ...] | None) -> NDArray
             )
         return np.array(steps, dtype=np.float64)
     known = [
-        HEXAGON_STEP if name.startswith(_HEXAGON_PREFIXES) else KNOWN_STEPS.get(name, np.nan)
+        HEXAGON_STEP if name.startswith(_HEXAGON_PREFIX) else KNOWN_STEPS.get(name, np.nan)
         for name in task_space.names
     ]
     for name, step in zip(task_space.names, known, strict=True):

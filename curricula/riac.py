@@ -29,10 +29,10 @@ MAX_REDRAWS = 100
 class RIACSettings(TeacherSettings):
     """Settings of :class:`RIAC`; the published values are teachDeepRL's."""
 
-    region_size: int = 150
+    region_size: int = 100
     """Episodes a leaf holds before it is split; also the window in which its progress is measured
     (published: 200)."""
-    split_attempts: int = 75
+    split_attempts: int = 50
     """Random cuts tried per split (published: 50)."""
     min_population: float = 0.05
     """Episodes each side of a cut must hold, as a fraction of ``region_size`` (published: 1/20)."""
@@ -40,7 +40,7 @@ class RIACSettings(TeacherSettings):
     """Shortest side of a region, as a fraction of the parameter's range (published: 1/15)."""
     discard_ratio: float = 0.25
     """Oldest part of ``region_size`` that a leaf forgets when no cut is valid (published: 1/4)."""
-    leaves_only: bool = False
+    leaves_only: bool = True
     """Sample from the leaves alone, not from the regions they came from (published: False)."""
     mutation: float = 0.1
     """Standard deviation of a mutation, per dimension, as a fraction of its range with ``normalise``,
@@ -117,8 +117,8 @@ class RIAC(Teacher):
         "teachDeepRL": RIACSettings(
             return_range=(-150.0, 350.0),
             region_size=200,
-            split_attempts=50,
             min_side=1.0 / 15.0,
+            leaves_only=False,
             normalise=False,
             ignore_population=True,
             stale_progress=True,
@@ -134,6 +134,7 @@ class RIAC(Teacher):
         self._points: list[NDArray[np.float64]] = []
         self._regions = [Region(self._coordinates.low, self._coordinates.high)]
         self._progress: NDArray[np.float64] = np.zeros(1)
+        self._leaves = np.zeros(1, dtype=np.int64)
 
     def _sample(self) -> Task:
         kind = self._rng.random()
@@ -156,8 +157,11 @@ class RIAC(Teacher):
     def _draw_region(self) -> Region:
         if not self.settings.leaves_only:
             return self._regions[draw_in_proportion(self._progress, self._rng)]
-        leaves = [i for i, region in enumerate(self._regions) if region.axis < 0]
-        return self._regions[leaves[draw_in_proportion(self._progress[leaves], self._rng)]]
+        return self._regions[self._leaves[draw_in_proportion(self._progress[self._leaves], self._rng)]]
+
+    def _find_leaves(self) -> None:
+        leaves = [index for index, region in enumerate(self._regions) if region.axis < 0]
+        self._leaves = np.array(leaves, dtype=np.int64)
 
     def _update(self, task: Task, return_: float) -> None:
         point = self._coordinates.from_task(task)
@@ -209,6 +213,7 @@ class RIAC(Teacher):
         self._regions[-1].low[best.axis] = best.threshold
         progress = last_progress if self.settings.stale_progress else best.progress
         self._progress = np.append(self._progress, progress)
+        self._find_leaves()
 
     def _best_cut(self, region: Region) -> tuple[Cut | None, tuple[float, float]]:
         """The best valid cut, if any, and the progress of the two sides of the last cut tried."""
@@ -256,7 +261,7 @@ class RIAC(Teacher):
         and ``leaf_high``, shape ``(leaves, dimension)``; ``progress`` of each leaf, shape
         ``(leaves,)``; ``mean_progress`` over the leaves.
         """
-        leaves = [i for i, region in enumerate(self._regions) if region.axis < 0]
+        leaves = self._leaves
         to_task = self._coordinates.to_task
         return {
             "teacher": self.name,
@@ -329,3 +334,4 @@ class RIAC(Teacher):
         ]
         self._points = list(points)
         self._progress = progress
+        self._find_leaves()

@@ -34,10 +34,13 @@ def test_learning_progress_by_hand():
     assert progress_of(teacher, first + later) == [0.0] * 6 + [5.0, 4.0, 80.0, 0.0]
 
 
-def test_the_older_of_two_equal_tasks_counts():
-    teacher = make_teacher("alp-gmm", LINE, seed=0)
+def test_which_of_several_equal_tasks_counts():
+    """The latest one; with the published settings the tree's, and in a short history the oldest."""
     same = [([5.0], float(return_)) for return_ in (1, 2, 4, 8, 16, 32, 64)]
-    assert progress_of(teacher, same) == [0.0] * 6 + [63.0]
+    ours = make_teacher("alp-gmm", LINE, seed=0)
+    assert progress_of(ours, same) == [0.0] * 6 + [64.0 - 32.0]
+    published = make_teacher("alp-gmm", LINE, seed=0, preset="teachDeepRL", return_range=None)
+    assert progress_of(published, same) == [0.0] * 6 + [64.0 - 1.0]
 
 
 def test_normalisation_decides_what_is_near():
@@ -54,12 +57,13 @@ def test_normalisation_decides_what_is_near():
     dimension=st.integers(1, 3),
     levels=st.sampled_from([3, 1000]),
     capacity=st.sampled_from([None, 1, 30]),
+    newest_twin=st.booleans(),
 )
-def test_history_equals_brute_force(seed, dimension, levels, capacity):
+def test_history_equals_brute_force(seed, dimension, levels, capacity, newest_twin):
     """Against a plain list, over several rebuilds of the tree, with and without equal points."""
     with mock.patch.object(neighbours, "BUFFER_SIZE", 20):
         rng = np.random.default_rng(seed)
-        history = EpisodeHistory(dimension, capacity)
+        history = EpisodeHistory(dimension, capacity, newest_twin=newest_twin)
         kept = []
         in_tree = 0
         for episode in range(110):
@@ -68,17 +72,16 @@ def test_history_equals_brute_force(seed, dimension, levels, capacity):
                 distances = [float(np.sum((other - point) ** 2)) for other, _ in kept]
                 nearest = [kept[i][1] for i, d in enumerate(distances) if d <= min(distances) + 1e-12]
                 found = history.nearest_return(point)
-                if min(distances) == 0.0:
-                    assert found == nearest[0]  # the oldest of the equal points
-                else:
-                    assert found in nearest
-            if len(kept) - in_tree == 20:
+                assert found in nearest
+                if newest_twin and min(distances) == 0.0:
+                    assert found == nearest[-1]
+            if len(kept) - in_tree == min(20, capacity or 20):
                 kept = kept[-capacity:] if capacity else kept
                 in_tree = len(kept)
             history.add(point, float(episode))
             kept.append((point, float(episode)))
             assert len(history) == len(kept)
-        copy = EpisodeHistory(dimension, capacity)
+        copy = EpisodeHistory(dimension, capacity, newest_twin=newest_twin)
         copy.remember(StateReader(history.memory()))
         for point in rng.random((20, dimension)):
             assert copy.nearest_return(point) == history.nearest_return(point)

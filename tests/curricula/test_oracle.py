@@ -50,7 +50,7 @@ def test_tasks_fill_the_window():
 
 
 def test_hexagon_tracks_have_known_steps():
-    space = TaskSpace.from_bounds({f"hexagon_{i}": (0.0, 4.0) for i in range(12)})
+    space = TaskSpace.from_bounds({f"corner_{i}_{axis}": (0.0, 4.0) for i in range(6) for axis in "xy"})
     oracle = make_teacher("oracle", space, seed=0)
     for _ in range(50):
         oracle.update(oracle.sample(), 300.0)

@@ -14,7 +14,7 @@ from eyas.errors import InputError
 
 SPACE = TaskSpace.from_bounds({"stump_height": (0.0, 3.0), "obstacle_spacing": (0.0, 6.0)})
 QUICK = {
-    "alp-gmm": {"fit_every": 30, "max_components": 3, "history": 40},
+    "alp-gmm": {"fit_every": 30, "max_components": 3, "history": 40, "newest_twin": False},
     "covar-gmm": {"fit_every": 30, "max_components": 3},
     "riac": {"region_size": 20},
 }
