@@ -59,6 +59,19 @@ def inner(function: Function) -> Function:
     return compiled
 
 
+def inlined(function: Function) -> Function:
+    """An inner function with one caller, merged into it before compilation.
+
+    Numba compiles and optimises every function again within each of its callers, so that a deep call
+    tree compiles for minutes; merging the middle of the tree keeps it flat. The caller must be an inner
+    function itself: merged into a kernel it would count references again.
+    """
+    compiled: Function = numba.njit(_nrt=False, nogil=True, error_model="numpy", inline="always")(
+        function
+    )
+    return compiled
+
+
 @contextmanager
 def announced(what: str, package: Path) -> Iterator[None]:
     """Say on stderr that ``what`` is being compiled, unless a cached copy is there already."""

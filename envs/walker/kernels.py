@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..jit import inner, kernel
+from ..jit import inlined, inner, kernel
 from ..random import uniform
 from .collide import sine_cosine
 from .ground import FINISH_X, Ground
@@ -29,7 +29,7 @@ INITIAL_RANDOM = 5.0
 """Largest horizontal force on the hull in the reset step (N)."""
 
 
-@inner
+@inlined
 def _observe(
     i: int, x: float, y: float, work: Work, state: State, ground: Ground, observations: Float
 ) -> None:
@@ -55,7 +55,7 @@ def _observe(
         observations[i, n + ray] = state.lidar[i, ray]
 
 
-@inner
+@inlined
 def _place_at_start(i: int, work: Work, state: State, random_state: NDArray[np.uint64]) -> None:
     for k in range(work.parts.shape[0]):
         state.contact_flag[i, k] = 0
@@ -71,7 +71,7 @@ def _place_at_start(i: int, work: Work, state: State, random_state: NDArray[np.u
     state.initial_force[i] = uniform(random_state, i, -INITIAL_RANDOM, INITIAL_RANDOM)
 
 
-@inner
+@inlined
 def _set_motors(i: int, actions: Float, work: Work) -> float:
     """Hand the action to the joints; returns the sum of its components' sizes."""
     cost = ZERO

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..jit import inner
+from ..jit import inlined, inner
 from .collide import BIG, SLOP, TWO_RADII, collide_edge, collide_polygon, place_part, rotate_part
 from .contact_solver import (
     BAUMGARTE,
@@ -346,7 +346,7 @@ def _contacts_at_impact(
     return contacts, critical
 
 
-@inner
+@inlined
 def solve_impacts(i: int, velocity_iterations: int, work: Work, state: State, ground: Ground) -> bool:
     """Stop parts at their times of impact; returns whether a critical part began to touch."""
     parts, impacts = work.parts, work.impacts
@@ -411,7 +411,7 @@ def solve_impacts(i: int, velocity_iterations: int, work: Work, state: State, gr
     return critical
 
 
-@inner
+@inlined
 def _solve_velocities(
     i: int, count: int, iterations: int, reduced: bool, work: Work, state: State
 ) -> None:
@@ -442,7 +442,7 @@ def _solve_velocities(
             touch.impulse[2 * m + 1] = contacts[n].tangent_impulse[m]
 
 
-@inner
+@inlined
 def physics_step(
     i: int,
     force: float,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..jit import inner
+from ..jit import inlined, inner
 from .collide import ANGULAR_SLOP
 from .impulse_solver import solve_impulses
 from .model import Work
@@ -235,7 +235,7 @@ def _velocities(work: Work) -> None:
         part.v[0], part.v[1], part.v[2] = vx, vy, turn
 
 
-@inner
+@inlined
 def solve_reduced_velocities(contacts: int, rounds: int, work: Work) -> None:
     """Velocities of the parts that respect joints, motors, limits and the first ``contacts``.
 
