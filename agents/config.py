@@ -91,7 +91,7 @@ class TrainWalkerConfig:
     body: BodyName = "default"
     """Body of the walker."""
     solver: SolverName = "fast"
-    """Physics: few solver iterations, or Box2D's own 180 and 60."""
+    """Physics: joints solved exactly, or with Box2D's own 180 and 60 iterations."""
     copies: Annotated[int, whole(1, 65_536)] = 64
     """Walkers simulated side by side."""
     threads: Annotated[int, whole(0, 1024)] = 0

@@ -15,15 +15,21 @@ from ...errors import InputError
 from ..batch import BatchEnv
 from ..jit import announced
 from .bodies import Body
-from .ground import TERRAIN_STEP, empty_ground
+from .ground import empty_ground
 from .kernels import advance
 from .lidar import RAY_X, RAY_Y
 from .model import compile_body, empty_state, part_mass
-from .terrain import Terrain
+from .terrain import Terrain, make_terrain, start_pad_steps
 
 SOLVERS: dict[str, tuple[int, int]] = {"fast": (8, 10), "box2d": (180, 60)}
-"""Largest numbers of velocity and position passes per step; Gymnasium runs Box2D with the second
-pair."""
+"""Effort per step at most: subspace rounds of the velocity solver ("fast") or its passes, and position
+passes. Gymnasium runs Box2D with 180 and 60."""
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class WalkerBatch(BatchEnv):
@@ -61,9 +67,11 @@ class WalkerBatch(BatchEnv):
         num_envs: copies N, at least 1.
         terrain: a name from ``TERRAINS`` or a :class:`~eyas.envs.walker.terrain.Terrain`.
         body: a name from ``BODIES`` or a :class:`~eyas.envs.walker.bodies.Body`.
-        solver: "fast", or "box2d" for Gymnasium's iteration counts.
+        solver: "fast" solves velocities in joint coordinates, nearly to convergence; "box2d" runs
+            Box2D's sequential impulses with Gymnasium's iteration counts.
         threads: threads that share the copies; 0 takes all cores.
-        legacy: teachDeepRL's quirks (the quadruped's mis-placed legs and silent front feet).
+        legacy: teachDeepRL's quirks: the quadruped's mis-placed legs and silent front feet, ground
+            that can end before the finish, a zero-length edge behind the start pad.
         max_episode_steps: time limit; the terrain's own by default.
 
     ## Version history
@@ -85,9 +93,7 @@ class WalkerBatch(BatchEnv):
         max_episode_steps: int | None = None,
     ) -> None:
         if isinstance(terrain, str):
-            from .terrain import make_terrain
-
-            terrain = make_terrain(terrain)
+            terrain = make_terrain(terrain, legacy)
         if isinstance(body, str):
             from .bodies_teachmyagent import make_body
 
@@ -103,10 +109,8 @@ class WalkerBatch(BatchEnv):
         self._centres = np.array([part_mass(part)[2:] for part in body.parts])
         self.state = empty_state(max(num_envs, 1), body)
         self.ground = empty_ground(max(num_envs, 1), terrain.max_edges, terrain.max_polygons)
-        self.pad_steps = 20
-        if body.width > 0:
-            self.pad_steps = max(20, int(body.width / TERRAIN_STEP) + 5)
-        threads = min(threads or len(os.sched_getaffinity(0)), max(num_envs, 1))
+        self.pad_steps = start_pad_steps(body.width)
+        threads = min(threads or _cores(), max(num_envs, 1))
         self._work = [compile_body(body) for _ in range(threads)]
         self._shares = np.array_split(np.arange(num_envs), threads)
         self._no_action = np.zeros((num_envs, body.action_size), np.float32)
