@@ -12,9 +12,10 @@ from ..jit import inlined, inner, kernel
 from ..random import uniform
 from .collide import sine_cosine
 from .ground import FINISH_X, Ground
+from .integrate import TIME_STEP
 from .lidar import cast_rays
 from .model import RAYS, Float, State, Work
-from .physics import TIME_STEP, physics_step
+from .physics import physics_step
 
 F = np.float32
 ZERO, ONE = F(0), F(1)

@@ -2,413 +2,33 @@
 
 Contacts are found at the start poses, velocities are solved with warm starting, positions are
 integrated and corrected, and parts that would run into the ground within the step are stopped at
-their time of impact (b2World::SolveTOI without sub-stepping).
+their time of impact.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import numpy as np
 
-from ..jit import inlined, inner
-from .collide import BIG, SLOP, TWO_RADII, collide_edge, collide_polygon, place_part, rotate_part
+from ..jit import inlined
+from .collide import SLOP
 from .contact_solver import (
     BAUMGARTE,
-    TOI_BAUMGARTE,
-    add_contact,
-    prepare_contact,
     solve_contact_positions,
     solve_contact_velocities,
     warm_start_contacts,
 )
-from .ground import Ground, cell_of
+from .contacts import find_contacts
+from .ground import Ground
+from .impacts import solve_impacts
+from .integrate import TIME_STEP, integrate
 from .joint_solver import prepare_joints, solve_joint_positions, solve_joint_velocities
 from .model import State, Work
 from .reduced_solver import solve_reduced_velocities
-from .time_of_impact import TARGET, TOLERANCE, time_of_impact
 
 F = np.float32
-ZERO, ONE, HALF = F(0), F(1), F(0.5)
-TIME_STEP = F(1.0 / 50.0)
+ZERO = F(0)
 GRAVITY = F(-10.0)
-MAX_TRANSLATION = F(2.0)
-"""Per step (m), Box2D's limit."""
-MAX_ROTATION = F(0.5 * math.pi)
-LAST_TIME = ONE - F(10) * F(1.1920929e-07)
-SUB_STEPS = 8
-IMPACT_ITERATIONS = 180
-"""Box2D's velocity iterations; the contacts of one part reach their fixed point much earlier."""
-POSITION_DONE, TOI_POSITION_DONE = F(-3) * SLOP, F(-1.5) * SLOP
-TOUCH_DISTANCE = TARGET + TOLERANCE
-
-
-@inner
-def find_near(
-    i: int, ground: Ground, left: float, right: float, low: float, high: float, t: Any
-) -> int:
-    """List the ground shapes whose boxes meet the given one, newest first; returns how many."""
-    near = t.near
-    room = near.shape[0]
-    count = 0
-    cell = cell_of(left)
-    start = stop = ground.first_polygon[i, cell]
-    while stop < ground.polygon_count[i] and ground.bounds[i, stop, 0] <= right:
-        stop += 1
-    for p in range(stop - 1, start - 1, -1):
-        if (
-            ground.bounds[i, p, 2] >= left
-            and ground.bounds[i, p, 1] <= high
-            and ground.bounds[i, p, 3] >= low
-            and count < room
-        ):
-            near[count] = -1 - p
-            count += 1
-    start = stop = ground.first_edge[i, cell]
-    while stop < ground.edge_count[i] and ground.edges[i, stop, 0] <= right:
-        stop += 1
-    for e in range(stop - 1, start - 1, -1):
-        y1, y2 = ground.edges[i, e, 1], ground.edges[i, e, 3]
-        if (
-            ground.edges[i, e, 2] >= left
-            and min(y1, y2) <= high
-            and max(y1, y2) >= low
-            and count < room
-        ):
-            near[count] = e
-            count += 1
-    return count
-
-
-@inner
-def _near_part(i: int, part: Any, margin: float, ground: Ground, t: Any) -> int:
-    """List the ground shapes near a placed part; returns how many."""
-    box = part.box
-    return find_near(i, ground, box[0] - margin, box[2] + margin, box[1] - margin, box[3] + margin, t)
-
-
-@inner
-def _collide(i: int, key: int, part: Any, ground: Ground, t: Any) -> int:
-    if key >= 0:
-        e = ground.edges
-        return collide_edge(part, t, e[i, key, 0], e[i, key, 1], e[i, key, 2], e[i, key, 3])
-    return collide_polygon(i, -1 - key, ground, part, t)
-
-
-@inner
-def find_contacts(i: int, work: Work, state: State, ground: Ground) -> tuple[int, bool]:
-    """Contacts at the current poses as constraints, with last step's impulses.
-
-    Begin and end events set and clear the parts' contact flags. Returns the number of contacts and
-    whether a critical part began to touch.
-    """
-    t, before = work.temporary[0], work.before
-    old_count = state.touch_count[i]
-    for r in range(old_count):
-        before[r] = state.touches[i, r]
-    room = work.contacts.shape[0]
-    count = 0
-    critical = False
-    for order in range(work.parts.shape[0]):
-        k = work.parts[order].contact_order
-        part = work.parts[k]
-        place_part(part)
-        near = _near_part(i, part, TWO_RADII, ground, t)
-        for n in range(near):
-            key = t.near[n]
-            points = _collide(i, key, part, ground, t)
-            old = -1
-            for r in range(old_count):
-                if before[r].part == k and before[r].key == key:
-                    old = r
-                    break
-            touched = old >= 0 and before[old].count > 0
-            if points == 0:
-                if touched:
-                    state.contact_flag[i, k] = 0
-                    before[old].count = 0
-                continue
-            if not touched:
-                state.contact_flag[i, k] = 1
-                critical = critical or part.critical == 1
-            if count == room:
-                continue
-            c, touch = work.contacts[count], state.touches[i, count]
-            add_contact(c, k, part.friction, t)
-            prepare_contact(c, part)
-            touch.part, touch.key, touch.count = k, key, points
-            for p in range(points):
-                touch.features[p] = t.features[p]
-                if touched:
-                    for m in range(before[old].count):
-                        if before[old].features[m] == t.features[p]:
-                            c.normal_impulse[p] = before[old].impulse[2 * m]
-                            c.tangent_impulse[p] = before[old].impulse[2 * m + 1]
-            if touched:
-                before[old].count = 0  # seen
-            count += 1
-    for r in range(old_count):
-        if before[r].count > 0:
-            state.contact_flag[i, before[r].part] = 0
-    state.touch_count[i] = count
-    return count, critical
-
-
-@inner
-def _integrate(part: Any, duration: float) -> None:
-    """Move a part along its velocity, within Box2D's limits per step."""
-    v, x = part.v, part.x
-    tx, ty, turn = duration * v[0], duration * v[1], duration * v[2]
-    square = tx * tx + ty * ty
-    if square > MAX_TRANSLATION * MAX_TRANSLATION:
-        ratio = MAX_TRANSLATION / math.sqrt(square)
-        v[0] *= ratio
-        v[1] *= ratio
-    if turn * turn > MAX_ROTATION * MAX_ROTATION:
-        v[2] *= MAX_ROTATION / abs(turn)
-    for k in range(3):
-        x[k] += duration * v[k]
-    rotate_part(part)
-
-
-@inner
-def _misses(i: int, key: int, part: Any, slack: float, ground: Ground, t: Any) -> bool:
-    """Whether a cheap bound proves that the swept part stays clear of a ground shape.
-
-    A face whose half plane holds all vertices at both ends of the sweep, ``slack`` (the sagitta of
-    the vertices' arcs) included, separates them all the way.
-    """
-    start, end, count = part.vertices, t.moved, part.vertex_count
-    clearance = TOUCH_DISTANCE + slack
-    if key >= 0:
-        x1, y1 = ground.edges[i, key, 0], ground.edges[i, key, 1]
-        x2, y2 = ground.edges[i, key, 2], ground.edges[i, key, 3]
-        nx, ny = y1 - y2, x2 - x1
-        length = math.sqrt(nx * nx + ny * ny)
-        if length < F(1e-6):
-            return True
-        if nx * (part.sweep[0] - x1) + ny * (part.sweep[1] - y1) < ZERO:
-            length = -length
-        nx, ny = nx / length, ny / length
-        lowest = BIG
-        for k in range(count):
-            lowest = min(lowest, nx * (start[k, 0] - x1) + ny * (start[k, 1] - y1))
-            lowest = min(lowest, nx * (end[k, 0] - x1) + ny * (end[k, 1] - y1))
-        return lowest > clearance
-    p = -1 - key
-    for side in range(ground.vertex_count[i, p]):
-        nx, ny = ground.normals[i, p, side, 0], ground.normals[i, p, side, 1]
-        vx, vy = ground.vertices[i, p, side, 0], ground.vertices[i, p, side, 1]
-        lowest = BIG
-        for k in range(count):
-            lowest = min(lowest, nx * (start[k, 0] - vx) + ny * (start[k, 1] - vy))
-            lowest = min(lowest, nx * (end[k, 0] - vx) + ny * (end[k, 1] - vy))
-        if lowest > clearance:
-            return True
-    return False
-
-
-@inner
-def _list_impacts(i: int, k: int, count: int, work: Work, ground: Ground) -> int:
-    """Append the ground shapes that the swept part k may run into; returns the new count.
-
-    The part is placed where its sweep starts; its sine and cosine are those of the end.
-    """
-    part, t, impacts = work.parts[k], work.temporary[0], work.impacts
-    sweep, x = part.sweep, part.x
-    dx, dy, turn = x[0] - sweep[0], x[1] - sweep[1], x[2] - sweep[2]
-    reach = TOUCH_DISTANCE + math.sqrt(dx * dx + dy * dy) + abs(turn) * part.radius
-    near = _near_part(i, part, reach, ground, t)
-    if near == 0:
-        return count
-    slack = part.radius * turn * turn * F(0.125)
-    s, c = part.sine, part.cosine
-    left, low, right, high = part.box[0], part.box[1], part.box[2], part.box[3]
-    for n in range(part.vertex_count):
-        vx, vy = part.local_vertices[n, 0], part.local_vertices[n, 1]
-        px, py = c * vx - s * vy + x[0], s * vx + c * vy + x[1]
-        t.moved[n, 0] = px
-        t.moved[n, 1] = py
-        left, right = min(left, px), max(right, px)
-        low, high = min(low, py), max(high, py)
-    margin = TOUCH_DISTANCE + slack
-    for n in range(near):
-        key = t.near[n]
-        if key >= 0:
-            y1, y2 = ground.edges[i, key, 1], ground.edges[i, key, 3]
-            if (
-                ground.edges[i, key, 2] < left - margin
-                or ground.edges[i, key, 0] > right + margin
-                or max(y1, y2) < low - margin
-                or min(y1, y2) > high + margin
-            ):
-                continue
-        known = False
-        for m in range(count):
-            known = known or (impacts[m].part == k and impacts[m].key == key)
-        if known or count == impacts.shape[0]:
-            continue
-        if not _misses(i, key, part, slack, ground, t):
-            impact = impacts[count]
-            impact.part, impact.key, impact.tries, impact.known = k, key, 0, 0
-            count += 1
-    return count
-
-
-@inner
-def _impact_time(i: int, key: int, part: Any, ground: Ground, t: Any) -> float:
-    """Time of impact of a part and a ground shape as a fraction of the step; 1 if there is none."""
-    if key >= 0:
-        count = 2
-        for k in range(2):
-            t.shape[k, 0] = ground.edges[i, key, 2 * k]
-            t.shape[k, 1] = ground.edges[i, key, 2 * k + 1]
-    else:
-        count = ground.vertex_count[i, -1 - key]
-        for k in range(count):
-            t.shape[k, 0] = ground.vertices[i, -1 - key, k, 0]
-            t.shape[k, 1] = ground.vertices[i, -1 - key, k, 1]
-    touching, fraction = time_of_impact(count, part, t)
-    if not touching:
-        return ONE
-    return min(part.sweep[3] + (ONE - part.sweep[3]) * fraction, ONE)
-
-
-@inner
-def _touch_now(i: int, key: int, k: int, points: int, work: Work, state: State) -> bool:
-    """Write the contact of part k as it is at a time of impact; the manifold is the last one.
-
-    Returns whether a critical part began or, without points, just ends a contact that was there.
-    """
-    t, r = work.temporary[0], 0
-    count = state.touch_count[i]
-    while r < count and (state.touches[i, r].part != k or state.touches[i, r].key != key):
-        r += 1
-    touched = r < count and state.touches[i, r].count > 0
-    if points == 0:
-        if touched:
-            state.touches[i, r].count = 0
-            state.contact_flag[i, k] = 0
-        return False
-    critical = False
-    if not touched:
-        state.contact_flag[i, k] = 1
-        critical = work.parts[k].critical == 1
-        if r == count:
-            if r == state.touches.shape[1]:
-                return critical
-            state.touch_count[i] = r + 1
-    touch = state.touches[i, r]
-    known = touch.count if touched else 0
-    f1, f2 = touch.features[0], touch.features[1]
-    n1, t1, n2, t2 = touch.impulse[0], touch.impulse[1], touch.impulse[2], touch.impulse[3]
-    touch.part, touch.key, touch.count = k, key, points
-    for p in range(points):
-        feature = t.features[p]
-        touch.features[p] = feature
-        normal = tangent = ZERO
-        if known > 0 and f1 == feature:
-            normal, tangent = n1, t1
-        elif known > 1 and f2 == feature:
-            normal, tangent = n2, t2
-        touch.impulse[2 * p] = normal
-        touch.impulse[2 * p + 1] = tangent
-    return critical
-
-
-@inner
-def _contacts_at_impact(
-    i: int, k: int, first_key: int, work: Work, state: State, ground: Ground
-) -> tuple[int, bool]:
-    """Constraints of part k at its placed pose, the given shape first.
-
-    Returns their number, 0 if the given shape does not touch after all, and whether a critical part
-    began to touch.
-    """
-    part, t = work.parts[k], work.temporary[0]
-    points = _collide(i, first_key, part, ground, t)
-    if points == 0:
-        return 0, False
-    critical = _touch_now(i, first_key, k, points, work, state)
-    add_contact(work.contacts[0], k, part.friction, t)
-    contacts = 1
-    near = _near_part(i, part, TWO_RADII, ground, t)
-    for n in range(near):
-        key = t.near[n]
-        if key == first_key:
-            continue
-        points = _collide(i, key, part, ground, t)
-        critical = _touch_now(i, key, k, points, work, state) or critical
-        if points > 0 and contacts < work.contacts.shape[0]:
-            add_contact(work.contacts[contacts], k, part.friction, t)
-            contacts += 1
-    return contacts, critical
-
-
-@inlined
-def solve_impacts(i: int, velocity_iterations: int, work: Work, state: State, ground: Ground) -> bool:
-    """Stop parts at their times of impact; returns whether a critical part began to touch."""
-    parts, impacts = work.parts, work.impacts
-    count = 0
-    for k in range(parts.shape[0]):
-        count = _list_impacts(i, k, count, work, ground)
-    critical = False
-    while count > 0:
-        first, earliest = -1, ONE
-        for n in range(count):
-            impact = impacts[n]
-            if impact.tries > SUB_STEPS:
-                continue
-            if impact.known == 0:
-                part = parts[impact.part]
-                impact.time = _impact_time(i, impact.key, part, ground, work.temporary[0])
-                impact.known = 1
-            if impact.time < earliest:
-                first, earliest = n, impact.time
-        if first < 0 or earliest > LAST_TIME:
-            break
-        impact = impacts[first]
-        k = impact.part
-        part = parts[k]
-        impact.tries += 1
-        impact.known = 0
-
-        # Move the part to the impact.
-        ex, ey, ea = part.x[0], part.x[1], part.x[2]
-        share = (earliest - part.sweep[3]) / (ONE - part.sweep[3])
-        for m in range(3):
-            part.x[m] = part.sweep[m] + share * (part.x[m] - part.sweep[m])
-        rotate_part(part)
-        place_part(part)
-        contacts, began = _contacts_at_impact(i, k, impact.key, work, state, ground)
-        critical = critical or began
-        if contacts == 0:
-            impact.tries = SUB_STEPS + 1
-            part.x[0], part.x[1], part.x[2] = ex, ey, ea
-            rotate_part(part)
-            continue
-
-        # Push out, then stop the approach; joints wait for the next step.
-        for _ in range(20):
-            smallest = solve_contact_positions(contacts, TOI_BAUMGARTE, work.contacts, parts)
-            if smallest >= TOI_POSITION_DONE:
-                break
-        for m in range(3):
-            part.sweep[m] = part.x[m]
-        part.sweep[3] = earliest
-        place_part(part)
-        for n in range(contacts):
-            prepare_contact(work.contacts[n], part)
-        for _ in range(velocity_iterations):
-            if solve_contact_velocities(contacts, work.contacts, parts) == ZERO:
-                break
-        _integrate(part, (ONE - earliest) * TIME_STEP)
-        for n in range(count):
-            if impacts[n].part == k:
-                impacts[n].known = 0
-        count = _list_impacts(i, k, count, work, ground)
-    return critical
+POSITION_DONE = F(-3) * SLOP
 
 
 @inlined
@@ -475,12 +95,12 @@ def physics_step(
             part.v[0] += TIME_STEP * part.inverse_mass * force
     _solve_velocities(i, count, velocity_iterations, reduced, work, state)
     for k in range(parts.shape[0]):
-        _integrate(parts[k], TIME_STEP)
+        integrate(parts[k], TIME_STEP)
     for _ in range(position_iterations):
         smallest = solve_contact_positions(count, BAUMGARTE, contacts, parts)
         if solve_joint_positions(joints, parts) and smallest >= POSITION_DONE:
             break
-    critical = solve_impacts(i, IMPACT_ITERATIONS, work, state, ground) or critical
+    critical = solve_impacts(i, work, state, ground) or critical
     for k in range(parts.shape[0]):
         for m in range(3):
             state.position[i, k, m] = parts[k].x[m]
