@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from ..errors import InputError
 from .state import StateReader
@@ -79,6 +78,8 @@ class EpisodeHistory:
         self._plant()
 
     def _plant(self) -> None:
+        from scipy.spatial import cKDTree
+
         points = self._points[: self._in_tree]
         self._rows = np.arange(self._in_tree)
         if self._newest_twin:
