@@ -10,10 +10,11 @@ Two questions, both asked on the same ground, body, initial force and actions:
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -244,6 +245,8 @@ class ParityConfig:
     """Solver of ours."""
     seed: Seed = 0
     """Seed of tracks, forces and actions."""
+    table: Path | None = None
+    """Measure nothing; print what an earlier run wrote to this file as a table, one row per body."""
 
 
 def measure_parity(config: ParityConfig) -> Iterator[dict[str, Any]]:
@@ -309,11 +312,51 @@ def _summary(rollouts: Rollouts) -> dict[str, float]:
     }
 
 
+def summary_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Markdown: one line per body, averaged over terrains and kinds of actions."""
+    lines = [
+        "| body | cases | within 1e-2 for 50 steps | Box2D nudged | return, ours / Box2D"
+        " | distance (m), ours / Box2D | falls, ours / Box2D | smallest of the p-values |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for body in dict.fromkeys(row["body"] for row in rows):
+        chosen = [row for row in rows if row["body"] == body]
+
+        def mean(*keys: str, chosen: Sequence[Mapping[str, Any]] = chosen) -> float:
+            return float(np.mean([functools.reduce(lambda d, k: d[k], keys, row) for row in chosen]))
+
+        p_values = [p for row in chosen for p in row["p_values"].values()]
+        lines.append(
+            f"| `{body}` | {sum(row['cases'] for row in chosen)} | {mean('within_tolerance'):.1%}"
+            f" | {mean('box2d_within_tolerance_of_itself'):.1%}"
+            f" | {mean('ours', 'return'):.1f} / {mean('twin', 'return'):.1f}"
+            f" | {mean('ours', 'distance'):.2f} / {mean('twin', 'distance'):.2f}"
+            f" | {mean('ours', 'falls'):.1%} / {mean('twin', 'falls'):.1%}"
+            f" | {min(p_values):.2g} of {len(p_values)} |"
+        )
+    return "\n".join(lines)
+
+
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+    except OSError:
+        raise InputError(f"cannot read {path}") from None
+    except ValueError:
+        raise InputError(f"{path} does not hold one JSON object per line") from None
+    if not all(isinstance(row, dict) and "p_values" in row for row in rows):
+        raise InputError(f"{path} was not written by this benchmark")
+    return rows
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it from the command line; returns the exit code."""
     config = tyro.cli(ParityConfig, prog="python -m eyas.bench.parity", args=arguments)
     try:
         check(config, option="--")
+        if config.table is not None:
+            print(summary_table(_read_rows(config.table)))
+            return 0
         for row in measure_parity(config):
             print(json.dumps(row), flush=True)
     except InputError as error:

@@ -1,7 +1,9 @@
 """The compiled walker against the real Box2D; the full figures come from `eyas.bench.parity`."""
 
 import itertools
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,3 +107,22 @@ def test_command_line_refuses_bad_input(capsys):
     assert "cases" in capsys.readouterr().err
     assert parity.main(["--bodies", "snake"]) == 2
     assert "snake" in capsys.readouterr().err
+
+
+def test_a_policy_measured_and_shown(capsys, tmp_path):
+    policy = Path(__file__).parents[2] / "data" / "gymnasium_walker_policy.safetensors"
+    choice = ["--cases", "3", "--bodies", "default", "--terrains", "stump-tracks"]
+    assert parity.main([*choice, "--policy", str(policy)]) == 0
+    written = capsys.readouterr().out
+    row = json.loads(written)
+    assert row["ours"]["length"] > 50
+    file = tmp_path / "rows.jsonl"
+    file.write_text(written)
+    assert parity.main(["--table", str(file)]) == 0
+    body, cases, share = capsys.readouterr().out.splitlines()[-1].split("|")[1:4]
+    assert (body.strip(), cases.strip()) == ("`default`", "3")
+    assert share.strip() == f"{row['within_tolerance']:.1%}"
+    assert parity.main([*choice[:2], "--bodies", "spider", "--policy", str(policy)]) == 2
+    assert "24" in capsys.readouterr().err
+    assert parity.main(["--table", str(policy)]) == 2
+    assert str(policy) in capsys.readouterr().err
