@@ -1,6 +1,6 @@
 """A policy earns in Gymnasium's BipedalWalker-v3 what it earns in ours, and the reverse.
 
-Short versions with a policy that was trained in Gymnasium (PPO, 3 million steps) and one that was trained in
+Short versions with a policy that was trained in Gymnasium (PPO, 4.5 million steps) and one that was trained in
 ours (`eyas train walker --terrain plain --teacher random --steps 4M --seed 1`); `python -m
 eyas.bench.transfer` gives the full figures.
 """
