@@ -15,7 +15,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-DEMO_STEPS ?= 3_000_000
+DEMO_STEPS ?= 5_000_000
 
 .PHONY: demo test lint bench clean install
 .DEFAULT_GOAL := demo
