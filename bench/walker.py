@@ -37,8 +37,9 @@ Steps = Callable[[], int]
 def measure(seconds: float, seed: int) -> Iterator[Measurement]:
     """Environment steps per CPU-second under random actions, all on the same core.
 
-    Tasks of ours are drawn uniformly, one per copy. CPU time is counted, not wall time, so that
-    other work on the machine disturbs little; ours and the peers take turns.
+    Tasks of ours are drawn uniformly, one per copy; the plain terrain is the peers' own. CPU time is
+    counted, not wall time, so that other work on the machine disturbs little; ours and the peers take
+    turns.
 
     Args:
         seconds: CPU time for each figure.
@@ -119,7 +120,10 @@ def _actions(copies: int, seed: int) -> Callable[[], NDArray[np.float32]]:
 
 def _ours(terrain: str, solver: str, seed: int) -> Steps:
     batch = WalkerBatch(COPIES, terrain=terrain, body="default", solver=solver, threads=1)
-    batch.reset(seed=seed, tasks=batch.task_space.sample(np.random.default_rng(seed), COPIES))
+    tasks = batch.task_space.sample(np.random.default_rng(seed), COPIES)
+    if terrain == "plain":
+        tasks[:] = batch.task_space.default  # the peers' own roughness
+    batch.reset(seed=seed, tasks=tasks)
     actions = _actions(COPIES, seed)
     for _ in range(WARM_UP):
         batch.step(actions())
