@@ -15,6 +15,7 @@ from ..records import from_json, to_json
 from ..runs import Run
 from .config import DEFAULT_STEPS, TrainWalkerConfig, resumed_config, started_config
 from .curriculum_run import CurriculumRun, CurriculumSettings
+from .job_control import StopRequest
 from .walker_world import walker_world
 from .world import World
 
@@ -81,9 +82,11 @@ def _folder(config: TrainWalkerConfig) -> Path:
 def _work(run: Run, config: TrainWalkerConfig) -> int:
     # One core for linear algebra: threads that wait for a busy core cost more than they bring.
     with threadpool_limits(1, user_api="blas"):
-        world = world_of(config)
-        job = CurriculumRun(run, world, _settings(config))
-        signal = job.train()
+        # Libraries swallow an interrupt that comes while they are imported: note it, and end then.
+        with StopRequest() as early:
+            world = world_of(config)
+            job = CurriculumRun(run, world, _settings(config))
+        signal = early.signal if early.signal is not None else job.train()
         if signal is not None:
             print(
                 f"Stopped after {job.student.steps:,} steps;"

@@ -297,7 +297,13 @@ def test_what_nobody_expects_is_not_hidden(job):
 def test_control_c_ends_a_job_with_one_line(tmp_path):
     words = ["train", "walker", "--steps", "1e9", "--quiet", "--out", "run"]
     job = subprocess.Popen(
-        [*EYAS, *words], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*EYAS, *words],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in the background has made their children deaf to it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         while not (tmp_path / "run" / "config.json").exists():

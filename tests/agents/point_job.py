@@ -37,6 +37,7 @@ def settings(student: str = "ppo", steps: int = 20_000, teacher: str = "alp-gmm"
     config = {
         "hidden": (16, 16),
         "learning_rate": 3e-3,
+        "final_learning_rate": 1.0,
         "gamma": 0.95,
         "minibatch": 256 if student == "ppo" else 32,
         "n_steps": 32,

@@ -25,7 +25,10 @@ SMALL = TrainWalkerConfig(
     checkpoint_every=1000,
     figures=False,
     quiet=True,
-    student_config=StudentConfig(hidden=(16,), n_steps=64, minibatch=128, epochs=2),
+    # A constant learning rate, so that raising the steps later changes nothing before.
+    student_config=StudentConfig(
+        hidden=(16,), n_steps=64, minibatch=128, epochs=2, final_learning_rate=1.0
+    ),
 )
 
 
