@@ -50,13 +50,14 @@ def test_shipped_reference_is_the_summary():
 def test_published_settings_give_the_published_results(configuration, teacher):
     """A short look, 2 seeds and 2,000 episodes; the full grid is in docs/teachers.md.
 
-    With 2 seeds our own spread is poorly known, so the published spread stands for both samples;
-    3.5 standard errors hold for all twelve cases together at about 99.5 %.
+    With 2 seeds our own spread is poorly known, so the published spread stands for both samples, and
+    scores this early are a few cells: 3.5 standard errors, and one cell.
     """
     mean, std, count = dict(published(2000))[configuration, teacher]
     grid = CONFIGURATIONS[configuration]
     scores = [run_toy(teacher, **grid, episodes=2000, seed=seed)[-1] for seed in range(2)]
-    assert abs(np.mean(scores) - mean) <= 3.5 * std * math.sqrt(1 / 2 + 1 / count)
+    cell = 100 / grid["cells"] ** grid["dimensions"]
+    assert abs(np.mean(scores) - mean) <= 3.5 * std * math.sqrt(1 / 2 + 1 / count) + cell
 
 
 def test_json_lines(capsys):
