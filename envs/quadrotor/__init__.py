@@ -1,0 +1,1 @@
+"""Quadrotors: airframes and their distributions, dynamics, the world, trajectories, the MuJoCo twin."""
