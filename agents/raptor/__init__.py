@@ -1,0 +1,1 @@
+"""Policies that fly any quadrotor, after RAPTOR: their training, distillation and evaluation."""
