@@ -297,16 +297,16 @@ def step_block(
     loads: NDArray[np.float32],
     actions: NDArray[np.float32],
     states: NDArray[np.float32],
-    next_states: NDArray[np.float32],
 ) -> None:
-    """Advance one block by one step.
+    """Advance one block by one step, in place.
+
+    The arrays must not overlap, or the loop runs one lane at a time.
 
     Args:
         airframes: flat block of ``AIRFRAME_ROWS`` rows.
         loads: flat block of ``LOAD_ROWS`` rows.
         actions: flat block of 4 rows, clamped to [-1, 1] here.
-        states: flat block of ``STATE_ROWS`` rows.
-        next_states: where the result goes; may be ``states``.
+        states: flat block of ``STATE_ROWS`` rows; overwritten.
     """
     for lane in range(LANES):
         p, q, v, w, r = runge_kutta(
@@ -321,8 +321,8 @@ def step_block(
             three(loads, ANGULAR_ACCELERATION, lane),
             four(loads, POWER, lane),
         )
-        put_three(next_states, POSITION, lane, p)
-        put_four(next_states, ORIENTATION, lane, q)
-        put_three(next_states, LINEAR_VELOCITY, lane, v)
-        put_three(next_states, ANGULAR_VELOCITY, lane, w)
-        put_four(next_states, ROTOR_SPEED, lane, r)
+        put_three(states, POSITION, lane, p)
+        put_four(states, ORIENTATION, lane, q)
+        put_three(states, LINEAR_VELOCITY, lane, v)
+        put_three(states, ANGULAR_VELOCITY, lane, w)
+        put_four(states, ROTOR_SPEED, lane, r)
