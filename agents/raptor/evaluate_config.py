@@ -1,0 +1,43 @@
+"""What ``eyas raptor evaluate`` can be told; light to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from ...bounds import Seed, whole
+
+SimulatorName = Literal["l2f"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """Fly a policy through the protocols P0 to P3, beside the published one where that is installed."""
+
+    policy: Positional[
+        Annotated[
+            Path | None,
+            arg(metavar="[POLICY]", help_behavior_hint="(default: the one shipped with the program)"),
+        ]
+    ] = None
+    """Policy file."""
+    simulator: Annotated[SimulatorName | None, arg(help_behavior_hint="(default: l2f)")] = None
+    """Who computes the flights; l2f is that of the published policy."""
+    published: Annotated[
+        bool | None, arg(help_behavior_hint="(default: if installed, unless quick)")
+    ] = None
+    """Fly the published policy too (PyPI foundation-policy)."""
+    count: Annotated[int, whole(1, 8192)] = 1024
+    """Vehicles drawn from RAPTOR's distribution."""
+    seed: Seed = 12345
+    """Where the vehicles come from."""
+    quick: bool = False
+    """Leave out the flights without force, the long hover and the named airframes; one initial state
+    per vehicle instead of four."""
+    json: Path | None = None
+    """File to write all figures to."""
+    quiet: bool = False
+    """Show no progress."""
