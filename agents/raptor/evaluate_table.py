@@ -114,9 +114,12 @@ def named_table(result: Figures) -> Table:
     for airframe in next(iter(policies.values()))["named"]:
         table.add_section()
         for number, (name, figures) in enumerate(policies.items()):
+            flown = figures["named"][airframe]
             cells = [
-                _percent(found["failed"]) if protocol.startswith("P0") else _with_failures(found)
-                for protocol, found in figures["named"][airframe].items()
+                _percent(flown[protocol]["failed"])
+                if protocol.startswith("P0")
+                else _with_failures(flown[protocol])
+                for protocol in NAMED_PROTOCOLS
             ]
             who = [name] if len(policies) > 1 else []
             table.add_row(airframe if number == 0 else "", *who, *cells)
