@@ -29,7 +29,10 @@ _ROOT = Path(__file__).resolve().parent.parent
 def cache_folder(package: Path) -> Path:
     """Where the kernels of the package in this folder are kept (``EYAS_CACHE`` moves it)."""
     digest = hashlib.sha256(f"{numba.__version__} {sys.version_info[:2]}".encode())
-    for source in sorted({*package.glob("*.py"), *(_ROOT / "envs").glob("*.py")}):
+    # Learners compile the worlds' functions into their own kernels.
+    worlds = _ROOT / "envs"
+    shared = worlds.glob("*.py" if worlds in package.parents else "**/*.py")
+    for source in sorted({*package.glob("*.py"), *shared}):
         digest.update(source.read_bytes())
     base = os.environ.get("EYAS_CACHE") or Path.home() / ".cache" / "eyas"
     return Path(base) / f"{package.name}-{digest.hexdigest()[:16]}"

@@ -1,1 +1,1 @@
-"""Policies that fly any quadrotor, after RAPTOR: their training, distillation and evaluation."""
+"""RAPTOR: one recurrent policy that flies any quadrotor; its teachers, its training, its tests."""
