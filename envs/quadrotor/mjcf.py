@@ -98,7 +98,7 @@ def _looks(airframe: Airframe, size: float) -> list[str]:
     geoms = [
         f'<geom name="hub" type="ellipsoid" pos="{_text(hub)}"'
         f' size="{_text([0.34 * size, 0.25 * size, 0.13 * size])}" rgba="{_HUB}" {plain}/>',
-        f'<geom name="nose" type="sphere" pos="{_text(hub + [0.27 * size, 0, 0.05 * size])}"'
+        f'<geom name="nose" type="sphere" pos="{_text(hub + np.array([0.27 * size, 0, 0.05 * size]))}"'
         f' size="{_text([0.07 * size])}" rgba="{_text(FRONT)} 1" {plain}/>',
     ]
     for rotor, position in enumerate(positions):

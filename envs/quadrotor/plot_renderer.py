@@ -99,7 +99,7 @@ class PlotRenderer:
     ) -> None:
         rotors = np.array(self._airframe.rotor_positions)
         hub = rotors.mean(axis=0)
-        nose = hub + [0.4 * np.linalg.norm(rotors, axis=1).max(), 0, 0]
+        nose = hub + np.array([0.4 * np.linalg.norm(rotors, axis=1).max(), 0, 0])
         for rotor in rotors:
             self._line(camera, position + np.stack([hub, rotor]) @ turn.T, "#2b3038", 3.0)
         self._line(camera, position + np.stack([hub, nose]) @ turn.T, FRONT, 4.0)
