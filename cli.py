@@ -54,6 +54,13 @@ COMMANDS = (
         example="evaluate runs/first --tracks test-set",
     ),
     Command(
+        words=("raptor", "evaluate"),
+        config=".agents.raptor.evaluate_config:EvaluateConfig",
+        function=".agents.raptor.evaluate:evaluate",
+        summary="Fly a policy through the protocols P0 to P3.",
+        example="raptor evaluate runs/raptor/policy.safetensors --json figures.json",
+    ),
+    Command(
         words=("runs",),
         config=".listing:RunsConfig",
         function=".listing:run",
@@ -83,7 +90,10 @@ COMMANDS = (
     ),
 )
 
-_GROUPS: dict[tuple[str, ...], str] = {("train",): "Train one of the learners."}
+_GROUPS: dict[tuple[str, ...], str] = {
+    ("train",): "Train one of the learners.",
+    ("raptor",): "One policy that flies any quadrotor.",
+}
 _DESCRIPTION = """Eyas trains controllers that adapt.
 
 eyas COMMAND --help: its options with units and defaults

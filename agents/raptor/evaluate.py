@@ -21,6 +21,7 @@ from .evaluate_config import EvaluateConfig, SimulatorName
 from .evaluate_table import print_tables
 from .evaluation import MakeSimulator, evaluate_named, evaluate_unseen, total_steps, unseen
 from .l2f_simulator import L2fSimulator
+from .own_simulator import OwnSimulator
 from .policy_metadata import ACTION_SIZE, OBSERVATION_SIZE
 from .protocols import PROTOCOLS, QUICK
 from .published import published_policy
@@ -39,9 +40,9 @@ def evaluate(config: EvaluateConfig) -> int:
     """
     check(config)
     policies = {"ours": _load(config.policy or SHIPPED)}
-    simulator_name: SimulatorName = config.simulator or "l2f"
-    both = config.published
-    if both is None:
+    simulator_name: SimulatorName = config.simulator or ("l2f" if find_spec("l2f") else "ours")
+    both = config.published == "yes"
+    if config.published == "auto":
         both = not config.quick and find_spec("foundation_policy") is not None
     if both:
         policies["published"] = published_policy()
@@ -71,7 +72,7 @@ def _evaluate(
     """All figures as JSON values."""
     names = QUICK if config.quick else tuple(PROTOCOLS)
     seeds = 1 if config.quick else _SEEDS
-    make: MakeSimulator = L2fSimulator
+    make: MakeSimulator = L2fSimulator if simulator_name == "l2f" else OwnSimulator
     sample = unseen(config.count, config.seed)
     simulator = make(sample.airframes)
     policies_results: dict[str, Any] = {}

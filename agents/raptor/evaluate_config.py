@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 
 from ...bounds import Seed, whole
 
-SimulatorName = Literal["l2f"]
+SimulatorName = Literal["ours", "l2f"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +24,12 @@ class EvaluateConfig:
         ]
     ] = None
     """Policy file."""
-    simulator: Annotated[SimulatorName | None, arg(help_behavior_hint="(default: l2f)")] = None
-    """Who computes the flights; l2f is that of the published policy."""
-    published: Annotated[
-        bool | None, arg(help_behavior_hint="(default: if installed, unless quick)")
+    simulator: Annotated[
+        SimulatorName | None, arg(help_behavior_hint="(default: l2f if installed, otherwise ours)")
     ] = None
-    """Fly the published policy too (PyPI foundation-policy)."""
+    """Who computes the flights; l2f is that of the published policy."""
+    published: Literal["auto", "yes", "no"] = "auto"
+    """Fly the published policy too (PyPI foundation-policy); auto: if it is installed, unless quick."""
     count: Annotated[int, whole(1, 8192)] = 1024
     """Vehicles drawn from RAPTOR's distribution."""
     seed: Seed = 12345

@@ -21,6 +21,8 @@ SEED = 12345
 NAMED_COPIES = 128
 """Flights per named airframe where chance plays a part."""
 NAMED_PROTOCOLS = ("P0 no force", "P1", "P2 5.5 s", "P2 10 s", "P3 10 ms")
+NAMED_POSITION_LIMIT = 1.0
+"""P0's limit for them (m): l2f's own, since RAPTOR sets another for sampled vehicles only."""
 _RANDOM = ("P0 no force", "P3 10 ms")
 
 MakeSimulator = Callable[[Airframes], Simulator]
@@ -33,7 +35,7 @@ def unseen(count: int, seed: int = SEED) -> RaptorSample:
 
 def total_steps(names: Sequence[str], seeds: int, named: bool) -> int:
     """Steps that :func:`evaluate_unseen` and, if asked for, :func:`evaluate_named` fly."""
-    conditions = Conditions(force_std=np.zeros(1), seeds=seeds)
+    conditions = Conditions(force_std=np.zeros(1), position_limit=np.ones(1), seeds=seeds)
     chosen = [*names, *(NAMED_PROTOCOLS if named else ())]
     return sum(PROTOCOLS[name].steps(conditions) for name in chosen)
 
@@ -61,7 +63,11 @@ def evaluate_unseen(
         JSON values: ``protocols`` by name, ``bins`` of failures, and ``probe``, the R^2 of the linear
         probe of the memories at the end of P0's flights for the thrust-to-weight ratio.
     """
-    conditions = Conditions(force_std=sample.disturbance_force_std, seeds=seeds)
+    conditions = Conditions(
+        force_std=sample.disturbance_force_std,
+        position_limit=sample.position_threshold,
+        seeds=seeds,
+    )
     result: dict[str, Any] = {"protocols": {}, "bins": {}, "probe": None}
     for name in names:
         outcome = PROTOCOLS[name].run(simulator, pilot, conditions, progress)
@@ -89,7 +95,9 @@ def evaluate_named(
     result: dict[str, dict[str, Any]] = {name: {} for name in NAMED}
     for airframes in (once, often):
         simulator = make_simulator(airframes)
-        conditions = Conditions(force_std=np.zeros(len(airframes)), seeds=seeds)
+        count = len(airframes)
+        limit = np.full(count, NAMED_POSITION_LIMIT)
+        conditions = Conditions(force_std=np.zeros(count), position_limit=limit, seeds=seeds)
         for name in NAMED_PROTOCOLS:
             if (name in _RANDOM) == (airframes is once):
                 continue

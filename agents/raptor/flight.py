@@ -32,8 +32,6 @@ LINEAR_VELOCITY_LIMIT = 2.0
 """P0 ends where a component of the velocity exceeds this (m/s)."""
 ANGULAR_VELOCITY_LIMIT = 35.0
 """The same for the angular velocity (rad/s)."""
-POSITION_LIMIT = 20.0
-"""P0 ends this many rotor distances from the origin, along any axis."""
 HOVER_SECONDS, RAMP_SECONDS = 3, 3
 """A figure-eight's first phases."""
 
@@ -73,7 +71,7 @@ def fly(
     clip: bool = False,
     noise: np.random.Generator | None = None,
     delay: int = 0,
-    limits: bool = False,
+    position_limit: NDArray[np.float64] | None = None,
     progress: Callable[[int], None] = lambda steps: None,
 ) -> Flight:
     """Fly on from the simulator's present state.
@@ -86,20 +84,19 @@ def fly(
         clip: show errors of at most 0.5 m and 1 m/s per component.
         noise: add :data:`NOISE`, drawn here; None for no noise.
         delay: steps by which the policy sees everything late but its own previous action.
-        limits: watch the limits of P0.
+        position_limit: watch the limits of P0; this is the one of each coordinate (m), shape
+            ``(count,)``. None for no limits.
         progress: is told the steps done, now and then.
     """
-    airframes = simulator.airframes
-    count = len(airframes)
+    count = len(simulator.airframes)
     errors = np.empty((steps + 1, count), np.float32)
-    outside = np.zeros((steps + 1, count), np.bool_) if limits else None
+    outside = None if position_limit is None else np.zeros((steps + 1, count), np.bool_)
     hidden = pilot.initial_state(count)
     # One buffer per step of delay, used in turn.
     late = [np.empty((count, PREVIOUS_ACTION.stop), np.float32) for _ in range(delay + 1)]
     noise_row = np.zeros(PREVIOUS_ACTION.start, np.float32)
     for part, deviation in NOISE:
         noise_row[part] = deviation
-    threshold = (POSITION_LIMIT * airframes.rotor_distance)[:, None]
     with np.errstate(invalid="ignore", over="ignore"):  # whoever crashed may fly to infinity
         for step in range(steps + 1):
             truth = simulator.observe()
@@ -110,8 +107,8 @@ def fly(
                 seen[:, POSITION] -= np.asarray(position, np.float32)
                 seen[:, LINEAR_VELOCITY] -= np.asarray(velocity, np.float32)
             np.sqrt(np.square(seen[:, POSITION]).sum(axis=1), out=errors[step])
-            if outside is not None:
-                outside[step] = _outside(truth, threshold)
+            if outside is not None and position_limit is not None:
+                outside[step] = _outside(truth, position_limit[:, None])
             if step == steps:
                 break
             if noise is not None:
@@ -136,9 +133,9 @@ def fly(
     return Flight(errors=errors, outside=outside, hidden=hidden)
 
 
-def _outside(truth: Array, threshold: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _outside(truth: Array, position_limit: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether a component of position, velocity or angular velocity is over its limit, or NaN."""
-    inside = (np.abs(truth[:, POSITION]) <= threshold).all(axis=1)
+    inside = (np.abs(truth[:, POSITION]) <= position_limit).all(axis=1)
     inside &= (np.abs(truth[:, LINEAR_VELOCITY]) <= LINEAR_VELOCITY_LIMIT).all(axis=1)
     inside &= (np.abs(truth[:, ANGULAR_VELOCITY]) <= ANGULAR_VELOCITY_LIMIT).all(axis=1)
     return np.asarray(~inside)

@@ -83,6 +83,8 @@ class Conditions:
 
     force_std: NDArray[np.float64]
     """Deviation of P0's disturbance force per axis (N), shape ``(vehicles,)``."""
+    position_limit: NDArray[np.float64]
+    """P0 ends where a coordinate exceeds this (m), shape ``(vehicles,)``."""
     seeds: int = 4
     """Initial states of P0 per vehicle."""
 
@@ -113,7 +115,9 @@ def _recovery(force: bool) -> Callable[[Simulator, Pilot, Conditions, Progress],
             # l2f gives copy i the stream seed + i.
             count = len(simulator.airframes)
             simulator.start_recovery(seed * count, conditions.force_std if force else None)
-            flight = fly(simulator, pilot, steps, limits=True, progress=progress)
+            flight = fly(
+                simulator, pilot, steps, position_limit=conditions.position_limit, progress=progress
+            )
             assert flight.outside is not None
             ended = flight.outside[1:]
             first = np.where(ended.any(axis=0), ended.argmax(axis=0) + 1, steps)
