@@ -314,9 +314,7 @@ def reverse(
         row = gate * GATE_ROWS
         hidden_row = 3 * GATE_ROWS if gate == 2 else row
         w = gate * square
-        product_transposed(
-            parameters[at.recurrent_input + w :], hidden, hidden, slopes, row, x_bar, 0
-        )
+        product_transposed(parameters[at.recurrent_input + w :], hidden, hidden, slopes, row, x_bar, 0)
         product_transposed(
             parameters[at.recurrent_hidden + w :], hidden, hidden, slopes, hidden_row, h_bar, 0
         )

@@ -57,8 +57,8 @@ LONGEST_DELAY = 3
 _TARGET_ROWS = 6
 
 _ZERO, _ONE, _TWO, _HALF = np.float32(0), np.float32(1), np.float32(2), np.float32(0.5)
-_LOST_POSITION, _LOST_VELOCITY, _LOST_RATE = np.float32(20), np.float32(20), np.float32(60)
-_LARGEST_COTANGENT = np.float32(50)
+_LOST_POSITION, _LOST_VELOCITY, _LOST_RATE = np.float32(8), np.float32(8), np.float32(60)
+_LARGEST_COTANGENT = np.float32(300)
 _ROUND_POSITION, _ROUND_OTHER = np.float32(0.002**2), np.float32(0.02**2)
 
 
@@ -389,10 +389,10 @@ def _bounded(x):
 
 
 @lane_loop
-def _cost_reverse(states, targets, actions, conditions, weights, scale, state_bar, action_bar):
+def _cost_reverse(states, targets, actions, conditions, weights, state_bar, action_bar):
     """Add the derivatives of the cost of a step to the cotangents of state and actions."""
     for lane in range(LANES):
-        k = scale * conditions[WEIGHT * LANES + lane]
+        k = conditions[WEIGHT * LANES + lane]
         error, drift = _errors(states, targets, lane)
         w = three(states, ANGULAR_VELOCITY, lane)
         q_z = states[(ORIENTATION + 3) * LANES + lane]
@@ -578,9 +578,7 @@ def _measure_reverse(states, targets, conditions, measured_bar, state_bar):
                 v[2] + _seen(drift[2], speed, d[2]),
             ),
         )
-        put_three(
-            state_bar, ANGULAR_VELOCITY, lane, (w[0] + rate[0], w[1] + rate[1], w[2] + rate[2])
-        )
+        put_three(state_bar, ANGULAR_VELOCITY, lane, (w[0] + rate[0], w[1] + rate[1], w[2] + rate[2]))
 
 
 @lane_loop
@@ -655,7 +653,7 @@ def _sweep_forward(parameters, at, fleet, block, steps, noise, offsets, weights,
 
 
 @lane_loop
-def _sweep_back(parameters, at, fleet, block, steps, scale, weights, tape, gradient):
+def _sweep_back(parameters, at, fleet, block, steps, weights, tape, gradient):
     state, measurement = STATE_ROWS * LANES, MEASUREMENTS * LANES
     conditions = fleet.conditions[block]
     flat_actions = tape.actions.reshape(tape.actions.size)
@@ -671,7 +669,6 @@ def _sweep_back(parameters, at, fleet, block, steps, scale, weights, tape, gradi
             actions,
             conditions,
             weights,
-            scale,
             tape.state_bar,
             tape.action_bar,
         )
@@ -702,9 +699,7 @@ def _sweep_back(parameters, at, fleet, block, steps, scale, weights, tape, gradi
         )
         seen_bar = tape.measured_bar[t * measurement : (t + 4) * measurement]
         _delay_reverse(conditions, actions, tape.input_bar, seen_bar, tape.action_bar)
-        _measure_reverse(
-            now, tape.targets[t], conditions, seen_bar[3 * measurement :], tape.state_bar
-        )
+        _measure_reverse(now, tape.targets[t], conditions, seen_bar[3 * measurement :], tape.state_bar)
     fresh = fleet.fresh[block]
     for unit in range(at.hidden):
         some, bar = _ZERO, tape.hidden_bar[unit * LANES :]
@@ -724,11 +719,10 @@ def fly_window(
     noise: NDArray[np.float32],
     offsets: NDArray[np.int64],
     weights: CostWeights,
-    scale: np.float32,
     tape: Tape,
     gradients: NDArray[np.float32],
 ) -> None:
-    """Fly some blocks of the fleet for a window and write each one's gradient.
+    """Fly some blocks of the fleet for a window and write the gradient of each one's sum of costs.
 
     Args:
         parameters: the network's flat vector.
@@ -739,17 +733,12 @@ def fly_window(
         noise: a table of standard normal numbers.
         offsets: where in the table each step of each block starts to read, ``(blocks of the fleet, steps)``.
         weights: of the cost.
-        scale: what the sum of all costs is multiplied with.
         tape: work space for at least ``steps``.
         gradients: ``(blocks of the fleet, parameters)``; rows of ``blocks`` are written. With no
             columns nothing is differentiated.
     """
     for block in blocks:
-        _sweep_forward(
-            parameters, at, fleet, block, steps, noise, offsets[block], weights, tape
-        )
+        _sweep_forward(parameters, at, fleet, block, steps, noise, offsets[block], weights, tape)
         if gradients.shape[1] > 0:
             _zero(gradients[block])
-            _sweep_back(
-                parameters, at, fleet, block, steps, scale, weights, tape, gradients[block]
-            )
+            _sweep_back(parameters, at, fleet, block, steps, weights, tape, gradients[block])

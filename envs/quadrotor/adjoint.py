@@ -165,7 +165,9 @@ def _within(action, cotangent):
 
 
 @lanewise
-def runge_kutta_reverse(q, v, w, r, action, frame, force, torque, power, p_bar, q_bar, v_bar, w_bar, r_bar):
+def runge_kutta_reverse(
+    q, v, w, r, action, frame, force, torque, power, p_bar, q_bar, v_bar, w_bar, r_bar
+):
     """Reverse of ``runge_kutta``: from the cotangents of the next state to those of state and action.
 
     Returns:

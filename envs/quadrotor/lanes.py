@@ -34,9 +34,9 @@ def lanewise(function: Function) -> Function:
 
 def lane_loop(function: Function) -> Function:
     """Compile a function that loops over the lanes of a block."""
-    compiled: Function = numba.njit(
-        _nrt=False, nogil=True, error_model="numpy", fastmath=_ARITHMETIC
-    )(function)
+    compiled: Function = numba.njit(_nrt=False, nogil=True, error_model="numpy", fastmath=_ARITHMETIC)(
+        function
+    )
     return compiled
 
 
