@@ -71,7 +71,7 @@ class Pool:
 
 def draw_pool(rng: np.random.Generator, count: int, wide: float) -> Pool:
     """Draw airframes, the given share of them from the wide distribution."""
-    wide_count = int(round(wide * count))
+    wide_count = round(wide * count)
     parts, forces, thresholds = [], [], []
     if count > wide_count:
         sample = raptor_airframes(rng, count - wide_count)

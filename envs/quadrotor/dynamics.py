@@ -209,7 +209,7 @@ def _mean4(a, b, c, d):
 
 @lanewise
 def clip(x, low, high):
-    """x moved into [low, high]; NaN stays NaN."""
+    """The number moved into [low, high]; NaN stays NaN."""
     x = low if x < low else x
     return high if x > high else x
 
