@@ -206,9 +206,9 @@ class Conditions:
     action_delay: NDArray[np.int64]
     """Steps by which actions reach the motors late, shape ``(count,)``."""
     battery_sag: Array
-    """Share of the full rotor speed that the battery loses per second, shape ``(count,)`` (1/s)."""
+    """Share of their thrust that all rotors lose per second, shape ``(count,)`` (1/s)."""
     power_loss: Array
-    """Share of its full speed that each rotor loses per second, shape ``(count, 4)`` (1/s)."""
+    """Share of its thrust that each rotor loses per second besides, shape ``(count, 4)`` (1/s)."""
     disturbance_force_std: Array
     """Deviation per axis of the force that is drawn once per episode, shape ``(count,)`` (N)."""
 
