@@ -39,6 +39,8 @@ def evaluate(config: EvaluateConfig) -> int:
             not installed, or a setting is out of its range.
     """
     check(config)
+    if config.json is not None and not config.json.parent.is_dir():
+        raise InputError(f"json = {config.json}: there is no folder {config.json.parent}")
     policies = {"ours": _load(config.policy or SHIPPED)}
     simulator_name: SimulatorName = config.simulator or ("l2f" if find_spec("l2f") else "ours")
     both = config.published == "yes"

@@ -35,9 +35,8 @@ class EvaluateConfig:
     seed: Seed = 12345
     """Where the vehicles come from."""
     quick: bool = False
-    """Leave out the flights without force, the long hover and the named airframes; one initial state
-    per vehicle instead of four."""
-    json: Path | None = None
-    """File to write all figures to."""
+    """Leave out P0 without force, P1c and the named airframes; one start of P0 per vehicle, not four."""
+    json: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
+    """Write all figures there."""
     quiet: bool = False
     """Show no progress."""

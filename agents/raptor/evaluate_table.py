@@ -23,7 +23,7 @@ def print_tables(result: Figures) -> None:
     console.print(protocol_table(result))
     console.print(
         "failed: P0 left l2f's limits within 5 s; P1 and P3 went 5 m, P2 2 m from the reference."
-        " Errors are of the flights that did not fail.",
+        " Errors (m) are of the flights that did not fail.",
         highlight=False,
     )
     console.print(bin_table(result))
@@ -48,16 +48,16 @@ def protocol_table(result: Figures) -> Table:
     table.add_column("")
     for name in policies:
         short = "" if len(policies) == 1 else f"{name}\n"
-        for heading in ("failed", "median", "mean", "p90", "p99"):
+        for heading in ("failed", "median", "p90", "p99"):
             table.add_column(f"{short}{heading}", justify="right")
     first = next(iter(policies.values()))["protocols"]
     for protocol in first:
         rows = [policies[name]["protocols"][protocol] for name in policies]
-        _add(table, protocol, f"{PROTOCOLS[protocol].title} (m)", rows, "error")
+        _add(table, protocol, PROTOCOLS[protocol].title, rows, "error")
         if "settling" in first[protocol]:
             _add(table, "", "settles below 0.15 m after (s)", rows, "settling")
         if "length" in first[protocol]:
-            cells = [cell for row in rows for cell in (f"{row['length']:.1f}", *[""] * 4)]
+            cells = [cell for row in rows for cell in (f"{row['length']:.1f}", *[""] * 3)]
             table.add_row("", "mean length (steps)", *cells)
     return table
 
@@ -70,7 +70,7 @@ def _add(table: Table, name: str, title: str, rows: list[Figures], values: str) 
     for row in rows:
         cells.append(_percent(row["failed"]) if values == "error" else "")
         form = ".4f" if values == "error" else ".2f"
-        cells += [_number(row[values][k], form) for k in ("median", "mean", "p90", "p99")]
+        cells += [_number(row[values][k], form) for k in ("median", "p90", "p99")]
     table.add_row(name, title, *cells)
 
 

@@ -55,8 +55,10 @@ class Outcome:
 
     def select(self, vehicles: NDArray[np.bool_]) -> Outcome:
         """What became of some of the vehicles."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Outcome(**{k: None if v is None else v[:, vehicles] for k, v in values.items()})
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, array in values.items():
+            values[name] = None if array is None else array[:, vehicles]
+        return Outcome(**values)
 
     def summary(self) -> dict[str, Any]:
         """Shares and quantiles over all flights, those of errors over the ones that did not fail."""
@@ -110,7 +112,10 @@ def _recovery(force: bool) -> Callable[[Simulator, Pilot, Conditions, Progress],
 
     def run(simulator: Simulator, pilot: Pilot, conditions: Conditions, progress: Progress) -> Outcome:
         steps = RECOVERY_SECONDS * PER_SECOND
-        failed, error, length, hidden = [], [], [], []
+        failed: list[NDArray[np.bool_]] = []
+        error: list[NDArray[np.float64]] = []
+        length: list[NDArray[np.float64]] = []
+        hidden: list[Array] = []
         for seed in range(conditions.seeds):
             # l2f gives copy i the stream seed + i.
             count = len(simulator.airframes)
@@ -121,7 +126,7 @@ def _recovery(force: bool) -> Callable[[Simulator, Pilot, Conditions, Progress],
             assert flight.outside is not None
             ended = flight.outside[1:]
             first = np.where(ended.any(axis=0), ended.argmax(axis=0) + 1, steps)
-            failed.append(ended.any(axis=0))
+            failed.append(np.asarray(ended.any(axis=0)))
             length.append(first.astype(np.float64))
             error.append(flight.errors[-PER_SECOND:].mean(axis=0, dtype=np.float64))
             hidden.append(flight.hidden)
@@ -182,7 +187,7 @@ def _eight_seconds(period: float) -> float:
 
 def _scored(flight: Flight, last: int, crash: float) -> Outcome:
     """The root mean square of the last errors; whoever was ever farther away crashed."""
-    failed = ~(flight.errors <= crash).all(axis=0)
+    failed = np.asarray(~(flight.errors <= crash).all(axis=0))
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.square(flight.errors[-last:], dtype=np.float64).mean(axis=0)
     return _outcome([failed], [np.sqrt(squares)], hidden=flight.hidden[None])
