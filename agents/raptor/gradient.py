@@ -164,7 +164,7 @@ class GradientTraining:
         ended = np.flatnonzero(self.left <= 0)
         if not ended.size:
             return
-        members = self.rng.integers(0, len(self._pool), ended.size)
+        members = self._pool.draw(self.rng, ended.size)
         self.members[ended] = members
         hidden = self.parameters[self.at.initial_hidden :]
         self.left[ended] = begin(
@@ -173,7 +173,7 @@ class GradientTraining:
 
     def _draw_pool(self, number: int) -> None:
         rng = np.random.default_rng([self.config.seed, number])
-        self._pool = draw_pool(rng, self.config.pool, self.config.scenarios.wide)
+        self._pool = draw_pool(rng, self.config.pool, self.config.scenarios)
         self._pool_number = number
 
     def _fly(self, offsets: NDArray[np.int64]) -> None:

@@ -29,11 +29,9 @@ class CostConfig:
     overshoot: Weight = 0.2
     """Square of what an action exceeds [-1, 1] by."""
     speeding: Weight = 1.0
-    """Square of what a component of the velocity error exceeds the speed limit by."""
+    """Square of what a component of the velocity error exceeds the vehicle's limit by."""
     straying: Weight = 2.0
-    """Square of what a component of the position error exceeds 0.7 of RAPTOR's threshold by."""
-    speed_limit: Annotated[float, real(0.1, 100)] = 1.5
-    """m/s."""
+    """Square of what a component of the position error exceeds the vehicle's limit by."""
 
 
 @dataclass(frozen=True, kw_only=True)

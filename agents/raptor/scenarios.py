@@ -31,6 +31,7 @@ from .window import (
     CONDITION_ROWS,
     COSINE,
     DELAY,
+    LIMIT_WEIGHT,
     LONGEST_DELAY,
     NOISE,
     POSITION_CLIP,
@@ -38,6 +39,7 @@ from .window import (
     REFERENCE_ROWS,
     SINE,
     SPEED,
+    SPEED_LIMIT,
     STEP_COSINE,
     STEP_SINE,
     VELOCITY_CLIP,
@@ -64,14 +66,20 @@ class Pool:
     """Disturbance force per axis (N)."""
     position_threshold: Array
     """m."""
+    weight: Array
+    """How often each is to be drawn, adds up to 1."""
+
+    def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+        """Members, by weight."""
+        return np.searchsorted(np.cumsum(self.weight)[:-1], rng.random(count)).astype(np.int64)
 
     def __len__(self) -> int:
         return len(self.hover)
 
 
-def draw_pool(rng: np.random.Generator, count: int, wide: float) -> Pool:
-    """Draw airframes, the given share of them from the wide distribution."""
-    wide_count = round(wide * count)
+def draw_pool(rng: np.random.Generator, count: int, config: ScenarioConfig) -> Pool:
+    """Draw airframes, the configured share of them from the wide distribution."""
+    wide_count = round(config.wide * count)
     parts, forces, thresholds = [], [], []
     if count > wide_count:
         sample = raptor_airframes(rng, count - wide_count)
@@ -85,12 +93,14 @@ def draw_pool(rng: np.random.Generator, count: int, wide: float) -> Pool:
         forces.append(0.3 * rng.uniform(0, 1, wide_count) * spare)
         thresholds.append(20 * others.rotor_distance)
     airframes = Airframes.concatenate(parts)
+    weight = np.maximum(600 / airframes.torque_to_inertia, 1) ** config.hard
     return Pool(
         airframes=airframes,
         rows=pack(airframes),
         hover=airframes.hover_throttle,
         force_std=np.concatenate(forces),
         position_threshold=np.concatenate(thresholds),
+        weight=weight / weight.sum(),
     )
 
 
@@ -119,9 +129,11 @@ def begin(
     """
     count = len(vehicles)
     hover = pool.hover[members]
-    resting = rng.random(count) < config.hover
-    moving = rng.random(count) < config.moving
-    clipped = rng.random(count) < config.clipped
+    recovery = rng.random(count) < config.recovery
+    resting = ~recovery & (rng.random(count) < config.hover)
+    moving = ~recovery & (rng.random(count) < config.moving)
+    clipped = ~recovery & (rng.random(count) < config.clipped)
+    realistic = ~recovery | (rng.random(count) < 0.1)
 
     references = _references(rng, count, moving)
     states = _starts(rng, count, hover, resting, clipped)
@@ -133,14 +145,17 @@ def begin(
     )
 
     conditions = np.zeros((CONDITION_ROWS, count))
-    level = np.maximum(0.0, rng.uniform(-0.5 * config.noise, config.noise, count))
+    level = realistic * np.maximum(0.0, rng.uniform(-0.5 * config.noise, config.noise, count))
     conditions[NOISE : NOISE + 4] = level * np.array(NOISE_SIGMAS)[:, None]
     chances = np.array(config.delay) / sum(config.delay)
-    late = rng.choice(LONGEST_DELAY + 1, size=count, p=chances)
+    late = realistic * rng.choice(LONGEST_DELAY + 1, size=count, p=chances)
     conditions[DELAY + late, np.arange(count)] = 1
     conditions[POSITION_CLIP] = np.where(clipped, _REACH, _UNCLIPPED)
     conditions[VELOCITY_CLIP] = np.where(clipped, _SPEED, _UNCLIPPED)
-    conditions[POSITION_LIMIT] = 0.7 * pool.position_threshold[members]
+    threshold = pool.position_threshold[members]
+    conditions[POSITION_LIMIT] = np.where(recovery, 0.85, 0.7) * threshold
+    conditions[SPEED_LIMIT] = np.where(recovery, 1.7, 1.5)
+    conditions[LIMIT_WEIGHT] = np.where(recovery, config.recovery_limit_weight, 0.5)
     conditions[WEIGHT] = 1
 
     loads = np.zeros((POWER + 4, count))
@@ -162,7 +177,8 @@ def begin(
     _put(fleet.hidden, vehicles, np.repeat(initial_hidden[:, None], count, axis=1))
     _put(fleet.fresh, vehicles, np.ones((1, count)))
     _put(fleet.history, vehicles, np.tile(_at_rest(states, references, clipped), (LONGEST_DELAY, 1)))
-    return rng.integers(300, 1001, count) * np.where(rng.random(count) < 0.1, 3, 1)
+    longer = np.where(rng.random(count) < 0.1, 3, 1)
+    return np.where(recovery, rng.integers(200, 501, count), rng.integers(300, 1001, count) * longer)
 
 
 def _references(rng: np.random.Generator, count: int, moving: NDArray[np.bool_]) -> Array:

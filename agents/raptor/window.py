@@ -42,9 +42,10 @@ from .lane_network import ACTIONS, GATE_ROWS, INPUT_ROWS, forward, reverse
 NOISE = 0  # standard deviations: position (m), rotation matrix, linear velocity (m/s), angular velocity (rad/s)
 DELAY = 4  # weights of the measurement now and one, two and three steps ago; they add up to 1
 POSITION_CLIP, VELOCITY_CLIP = 8, 9  # what the policy sees of an error at most (m, m/s), per axis
-POSITION_LIMIT = 10  # beyond this error (m, per axis) the cost rises steeply
-WEIGHT = 11  # of the vehicle in the cost; 0 for a spare lane
-CONDITION_ROWS = 12
+POSITION_LIMIT, SPEED_LIMIT = 10, 11  # beyond these errors (m, m/s, per axis) the cost rises steeply
+LIMIT_WEIGHT = 12  # how steeply
+WEIGHT = 13  # of the vehicle in the cost; 0 for a spare lane
+CONDITION_ROWS = 14
 
 # Rows of a block of references: amplitude sin(phase) on each axis.
 SINE, COSINE = 0, 3
@@ -73,8 +74,6 @@ class CostWeights(NamedTuple):
     overshoot: np.float32
     speeding: np.float32
     straying: np.float32
-    speed_limit: np.float32
-    """Velocity error (m/s, per axis) at which speeding begins."""
 
 
 class Fleet(NamedTuple):
@@ -351,15 +350,16 @@ def _cost(states, targets, actions, conditions, weights, costs):
     """Add the cost of a step: of the state after it, its action and the change of action.
 
     Errors of position and velocity, body rates and changes of action count with their lengths or
-    squares; q_z^2 stands for the yaw; actions beyond [-1, 1], velocity errors beyond the speed
-    limit and position errors beyond the vehicle's limit count with the square of the excess.
+    squares; q_z^2 stands for the yaw; actions beyond [-1, 1] and errors of velocity and position
+    beyond the vehicle's limits count with the square of the excess.
     """
     for lane in range(LANES):
         error, drift = _errors(states, targets, lane)
         q_z = states[(ORIENTATION + 3) * LANES + lane]
         before, now = four(actions, 0, lane), four(actions, ACTIONS, lane)
         limit = conditions[POSITION_LIMIT * LANES + lane]
-        fast = weights.speed_limit
+        fast = conditions[SPEED_LIMIT * LANES + lane]
+        steep = conditions[LIMIT_WEIGHT * LANES + lane]
         change = (
             (now[0] - before[0]) * (now[0] - before[0])
             + (now[1] - before[1]) * (now[1] - before[1])
@@ -377,8 +377,7 @@ def _cost(states, targets, actions, conditions, weights, costs):
             + weights.yaw * q_z * q_z
             + weights.smoothness * change
             + weights.overshoot * (o0 * o0 + o1 * o1 + o2 * o2 + o3 * o3)
-            + weights.speeding * _squares(hurry)
-            + weights.straying * _squares(stray)
+            + steep * (weights.speeding * _squares(hurry) + weights.straying * _squares(stray))
         )
 
 
@@ -398,11 +397,12 @@ def _cost_reverse(states, targets, actions, conditions, weights, state_bar, acti
         q_z = states[(ORIENTATION + 3) * LANES + lane]
         before, now = four(actions, 0, lane), four(actions, ACTIONS, lane)
         limit = conditions[POSITION_LIMIT * LANES + lane]
-        fast = weights.speed_limit
+        fast = conditions[SPEED_LIMIT * LANES + lane]
         per_error = k * weights.position / _length(error, _ROUND_POSITION)
         per_drift = k * weights.velocity / _length(drift, _ROUND_OTHER)
         per_rate = k * weights.rate / _length(w, _ROUND_OTHER)
-        stray, hurry = _TWO * k * weights.straying, _TWO * k * weights.speeding
+        steep = _TWO * k * conditions[LIMIT_WEIGHT * LANES + lane]
+        stray, hurry = steep * weights.straying, steep * weights.speeding
         p = three(state_bar, POSITION, lane)
         v = three(state_bar, LINEAR_VELOCITY, lane)
         o = three(state_bar, ANGULAR_VELOCITY, lane)
