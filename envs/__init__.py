@@ -14,10 +14,12 @@ Importing this package registers their Gymnasium ids and compiles nothing::
 ``eyas/WalkerPlain-v0``               on Gymnasium's plain terrain, 1 parameter
 ``eyas/WalkerHardcore-v0``            on Gymnasium's hardcore terrain, 1 parameter
 ``eyas/WalkerObstacleCourse-v0``      on DCD's roughness, pits, stumps and stairs, 8 parameters
+``eyas/Quadrotor-v0``                 quadrotor whose airframe is the task, 9 parameters
 ====================================  ==========================================================
 
-All take the keywords of :class:`~eyas.envs.walker.env.WalkerBatch` (``body``, ``solver``,
-``threads``, ...).
+Walkers take the keywords of :class:`~eyas.envs.walker.env.WalkerBatch` (``body``, ``solver``,
+``threads``, ...), quadrotors those of :class:`~eyas.envs.quadrotor.env.QuadrotorBatch` (``airframes``,
+``reference``, ``conditions``, ...).
 """
 
 from __future__ import annotations
@@ -40,3 +42,10 @@ for _id, _terrain in _WALKERS.items():
             vector_entry_point=f"{__name__}.walker.entry_points:make_walkers",
             kwargs={"terrain": _terrain},
         )
+
+if "eyas/Quadrotor-v0" not in gymnasium.registry:
+    gymnasium.register(
+        id="eyas/Quadrotor-v0",
+        entry_point=f"{__name__}.quadrotor.entry_points:make_quadrotor",
+        vector_entry_point=f"{__name__}.quadrotor.entry_points:make_quadrotors",
+    )

@@ -1,4 +1,4 @@
-"""The list of worlds, their task parameters and the walker's bodies."""
+"""The list of worlds, their task parameters, the walker's bodies and the quadrotor's airframes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .tasks import Parameter
 
 @dataclass(frozen=True, kw_only=True)
 class EnvsConfig:
-    """List the registered worlds, what a teacher may choose in them, and the walker's bodies."""
+    """List the registered worlds, what a teacher may choose in them, and the bodies and airframes."""
 
     json: bool = False
     """Print one JSON object per line instead of tables."""
@@ -27,8 +27,8 @@ class World:
 
     id: str
     """Gymnasium id, for ``gymnasium.make``."""
-    terrain: str
-    """Family of tracks, for ``eyas train walker --terrain``."""
+    terrain: str | None
+    """Family of tracks, for ``eyas train walker --terrain``; None where there are none."""
     parameters: tuple[Parameter, ...]
     """Its task space."""
 
@@ -45,16 +45,34 @@ class WalkerBody:
     """Rigid parts, the hull included."""
 
 
+@dataclass(frozen=True)
+class QuadrotorAirframe:
+    """A real quadrotor that the quadrotor world takes by name."""
+
+    airframe: str
+    """Name, for ``airframes=`` of the world."""
+    mass: float
+    """kg."""
+    thrust_to_weight: float
+    """Full thrust over weight."""
+    torque_to_inertia: float
+    """Agility about x (rad/s^2)."""
+    hover_throttle: float
+    """Rotor speed that carries the weight, 0 to 1."""
+
+
 def list_worlds() -> list[World]:
     """All worlds that are registered with Gymnasium, none of them compiled."""
+    from .quadrotor.task_airframes import TASK_SPACE
     from .walker.terrain import TERRAINS
 
-    names = {
-        key: str(spec.kwargs["terrain"])
-        for key, spec in gymnasium.registry.items()
-        if spec.namespace == "eyas"
-    }
-    return [World(key, name, TERRAINS[name].task_space.parameters) for key, name in names.items()]
+    worlds = []
+    for key, spec in gymnasium.registry.items():
+        if spec.namespace == "eyas":
+            terrain = spec.kwargs.get("terrain")
+            space = TASK_SPACE if terrain is None else TERRAINS[terrain].task_space
+            worlds.append(World(key, terrain, space.parameters))
+    return worlds
 
 
 def list_bodies() -> list[WalkerBody]:
@@ -64,11 +82,21 @@ def list_bodies() -> list[WalkerBody]:
     return [WalkerBody(b.name, b.action_size, len(b.parts)) for b in BODIES.values()]
 
 
+def list_airframes() -> list[QuadrotorAirframe]:
+    """All named airframes of the quadrotor."""
+    from .quadrotor.named import NAMED
+
+    return [
+        QuadrotorAirframe(a.name, a.mass, a.thrust_to_weight, a.torque_to_inertia, a.hover_throttle)
+        for a in NAMED.values()
+    ]
+
+
 def run(config: EnvsConfig) -> int:
     """Print the list."""
-    worlds, bodies = list_worlds(), list_bodies()
+    worlds, bodies, airframes = list_worlds(), list_bodies(), list_airframes()
     if config.json:
-        entries: list[World | WalkerBody] = [*worlds, *bodies]
+        entries: list[World | WalkerBody | QuadrotorAirframe] = [*worlds, *bodies, *airframes]
         for entry in entries:
             print(json.dumps(dataclasses.asdict(entry)))
         return 0
@@ -76,7 +104,8 @@ def run(config: EnvsConfig) -> int:
     if not console.is_terminal:
         console = Console(width=120)
     for world in worlds:
-        table = Table(title=f"{world.id}  (--terrain {world.terrain})", title_justify="left")
+        option = f"  (--terrain {world.terrain})" if world.terrain else ""
+        table = Table(title=f"{world.id}{option}", title_justify="left")
         for heading in ("parameter", "low", "high", "default", "unit", "meaning"):
             number = heading in ("low", "high", "default")
             table.add_column(heading, justify="right" if number else "left", overflow="fold")
@@ -90,5 +119,18 @@ def run(config: EnvsConfig) -> int:
     table.add_column("parts", justify="right")
     for body in bodies:
         table.add_row(body.body, str(body.motors), str(body.parts))
+    console.print(table)
+    table = Table(title="Airframes of the quadrotor", title_justify="left")
+    table.add_column("airframes=")
+    for heading in ("mass (kg)", "thrust to weight", "torque to inertia (rad/s^2)", "hover throttle"):
+        table.add_column(heading, justify="right")
+    for a in airframes:
+        table.add_row(
+            a.airframe,
+            f"{a.mass:g}",
+            f"{a.thrust_to_weight:.2f}",
+            f"{a.torque_to_inertia:.0f}",
+            f"{a.hover_throttle:.2f}",
+        )
     console.print(table)
     return 0
