@@ -2,11 +2,12 @@
 
 Numba's own file cache only looks at the file that holds the outermost function, so a change in a
 helper file would silently run old machine code. Here the cache folder is named after a hash of
-the world's source files, the shared ones of ``envs`` and the compiler's version.
+that file, of all files of ours that it imports, and the compiler's version.
 """
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import os
@@ -22,20 +23,41 @@ import numba
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-_ROOT = Path(__file__).resolve().parent.parent
+@functools.cache
+def sources(module: Path) -> tuple[Path, ...]:
+    """The file and all files of ours that it imports, directly or not, in a fixed order."""
+    found, waiting = set(), [module.resolve()]
+    while waiting:
+        file = waiting.pop()
+        if file in found:
+            continue
+        found.add(file)
+        waiting += _imported(file)
+    return tuple(sorted(found))
 
 
 @functools.cache
-def cache_folder(package: Path) -> Path:
-    """Where the kernels of the package in this folder are kept (``EYAS_CACHE`` moves it)."""
+def _imported(file: Path) -> tuple[Path, ...]:
+    """The files that a file's relative imports name."""
+    files = []
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        folder = file.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+        candidates = [folder.with_suffix(".py")] if node.module else []
+        candidates += [folder / f"{alias.name}.py" for alias in node.names]
+        files += [candidate for candidate in candidates if candidate.is_file()]
+    return tuple(files)
+
+
+@functools.cache
+def cache_folder(module: Path) -> Path:
+    """Where the kernels of this file are kept (``EYAS_CACHE`` moves it)."""
     digest = hashlib.sha256(f"{numba.__version__} {sys.version_info[:2]}".encode())
-    # Learners compile the worlds' functions into their own kernels.
-    worlds = _ROOT / "envs"
-    shared = worlds.glob("*.py" if worlds in package.parents else "**/*.py")
-    for source in sorted({*package.glob("*.py"), *shared}):
+    for source in sources(module):
         digest.update(source.read_bytes())
     base = os.environ.get("EYAS_CACHE") or Path.home() / ".cache" / "eyas"
-    return Path(base) / f"{package.name}-{digest.hexdigest()[:16]}"
+    return Path(base) / f"{module.parent.name}-{module.stem}-{digest.hexdigest()[:16]}"
 
 
 def kernel(function: Function) -> Function:
@@ -44,7 +66,7 @@ def kernel(function: Function) -> Function:
     It may allocate work space before its loops; the loops belong into inner functions.
     """
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(cache_folder(Path(function.__code__.co_filename).parent))
+    numba.config.CACHE_DIR = str(cache_folder(Path(function.__code__.co_filename)))
     try:
         compiled: Function = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     finally:
@@ -76,9 +98,14 @@ def inlined(function: Function) -> Function:
 
 
 @contextmanager
-def announced(what: str, package: Path) -> Iterator[None]:
-    """Say on stderr that ``what`` is being compiled, unless a cached copy is there already."""
-    folder = cache_folder(package)
+def announced(what: str, module: Path) -> Iterator[None]:
+    """Say on stderr that ``what`` is being compiled, unless a cached copy is there already.
+
+    Args:
+        what: in words.
+        module: the file whose kernels they are.
+    """
+    folder = cache_folder(module)
     marker = folder / f".{what.replace(' ', '-')}"
     if marker.exists():
         yield

@@ -24,6 +24,7 @@ from ...runs import Run
 from ..job_control import StopRequest
 from ..recurrent_policy import RecurrentPolicy, save_recurrent_policy
 from ..state_file import read_tree, write_tree
+from . import window
 from .gradient_config import GradientConfig
 from .lane_network import INPUT_ROWS, OBSERVATIONS, Layout, initial_parameters, layout
 from .scenarios import begin, draw_pool
@@ -81,7 +82,7 @@ class GradientTraining:
         self._tapes = [empty_tape(config.horizon, config.hidden) for _ in range(threads)]
         self._executor = ThreadPoolExecutor(threads - 1) if threads > 1 else None
         self._pool_number = -1
-        with announced("flight of a window and its adjoint", Path(__file__).parent):
+        with announced("flight of a window and its adjoint", Path(window.__file__)):
             self._compile()
         self._resume_or_begin()
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..batch import BatchEnv
 from ..jit import announced
+from . import kernels
 from .bodies import Body
 from .ground import empty_ground
-from .kernels import advance
 from .lidar import RAY_X, RAY_Y
 from .model import compile_body, empty_state, part_mass
 from .terrain import Terrain, make_terrain, start_pad_steps
@@ -124,7 +124,7 @@ class WalkerBatch(BatchEnv):
             gymnasium.spaces.Box(-1.0, 1.0, (body.action_size,), np.float32),
             steps,
         )
-        with announced(f"walker on {terrain.name}", Path(__file__).parent):
+        with announced(f"walker on {terrain.name}", Path(kernels.__file__)):
             self._compile()
 
     @property
@@ -140,7 +140,7 @@ class WalkerBatch(BatchEnv):
     def _run(
         self, thread: int, copies: NDArray[np.int64], starting: bool, actions: NDArray[np.float32]
     ) -> None:
-        advance(
+        kernels.advance(
             copies,
             starting,
             actions,
