@@ -21,6 +21,7 @@ __all__ = ["BENCHMARKS", "BenchConfig", "Measurement", "run"]
 
 BENCHMARKS = {
     "walker": ".walker",
+    "quadrotor": ".quadrotor",
     "toy": ".toy",
 }
 """Module of each benchmark, relative to this package."""
@@ -37,7 +38,9 @@ class Benchmark(Protocol):
 class BenchConfig:
     """Measure ours and the peers that are installed, one core each."""
 
-    name: Positional[Annotated[str, arg(metavar="NAME", help_behavior_hint="(walker, toy or all)")]]
+    name: Positional[
+        Annotated[str, arg(metavar="NAME", help_behavior_hint="(walker, quadrotor, toy or all)")]
+    ]
     """Which benchmark."""
     seconds: Annotated[float, real(0.01, 3600)] = 2.0
     """Time spent on each figure (s)."""

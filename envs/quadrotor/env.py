@@ -201,7 +201,7 @@ class QuadrotorBatch(BatchEnv):
         self._streams = np.zeros(blocks * LANES, np.uint64)
         self._streams[:num_envs] = self.random_state
         self.random_state = self._streams[:num_envs]
-        with announced("quadrotor", Path(__file__).parent):
+        with announced("quadrotor", Path(kernels.__file__)):
             self._compile()
 
     @staticmethod
