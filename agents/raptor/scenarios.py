@@ -135,7 +135,7 @@ def begin(
     clipped = ~recovery & (rng.random(count) < config.clipped)
     realistic = ~recovery | (rng.random(count) < 0.1)
 
-    references = _references(rng, count, moving)
+    references = draw_references(rng, count, moving)
     states = _starts(rng, count, hover, resting, clipped)
     # Every second vehicle starts relative to the reference's own velocity.
     along = references[SPEED : SPEED + 3] * references[COSINE : COSINE + 3]
@@ -181,7 +181,7 @@ def begin(
     return np.where(recovery, rng.integers(200, 501, count), rng.integers(300, 1001, count) * longer)
 
 
-def _references(rng: np.random.Generator, count: int, moving: NDArray[np.bool_]) -> Array:
+def draw_references(rng: np.random.Generator, count: int, moving: NDArray[np.bool_]) -> Array:
     """Figure-eights and other Lissajous curves of up to 1.5 m/s per axis; or standing still."""
     rows = np.zeros((REFERENCE_ROWS, count))
     frequency = rng.uniform(0.4, 2.6, (3, count))
