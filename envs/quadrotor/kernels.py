@@ -60,6 +60,7 @@ from .layout import (
     VEHICLE_REACH,
     WAITING,
 )
+from .transpose import TILE, store_tile
 
 F = np.float32
 Blocks = NDArray[np.float32]
@@ -73,7 +74,7 @@ START = 9
 
 @inner
 def _take_actions(actions: NDArray[np.float32], first: int, largest: float, scratch: Block) -> None:
-    """Rows of actions into lanes; NaN from a policy that has diverged becomes 0."""
+    """Rows of actions into lanes, undelayed for now; NaN from a policy that has diverged becomes 0."""
     for lane in range(min(LANES, actions.shape[0] - first)):
         for k in range(4):
             a = actions[first + lane, k]
@@ -81,6 +82,7 @@ def _take_actions(actions: NDArray[np.float32], first: int, largest: float, scra
             a = largest if a > largest else a
             a = -largest if a < -largest else a
             scratch[(ACTION + k) * LANES + lane] = a
+            scratch[(COMMAND + k) * LANES + lane] = a
 
 
 @inner
@@ -92,7 +94,14 @@ def _copy_rows(scratch: Block, rows: int, source: int, target: int) -> None:
 @inner
 def _give_observations(scratch: Block, first: int, observations: NDArray[np.float32]) -> None:
     size = observations.shape[1]
-    for lane in range(min(LANES, observations.shape[0] - first)):
+    count = min(LANES, observations.shape[0] - first)
+    whole = count - count % TILE
+    for lane in range(0, whole, TILE):
+        # Two tiles that overlap cover all columns.
+        for column in (0, size - TILE):
+            to = (first + lane) * size + column
+            store_tile(scratch, (OBSERVED + column) * LANES + lane, observations, to, size)
+    for lane in range(whole, count):
         for k in range(size):
             observations[first + lane, k] = scratch[(OBSERVED + k) * LANES + lane]
 
@@ -144,8 +153,9 @@ def _step_block(
 ) -> None:
     first = b * LANES
     _take_actions(actions, first, rules[LARGEST_ACTION], scratch)
-    _copy_rows(scratch, 4, ACTION, WAITING)
-    delay(block, scratch, queue, 4, ACTION_DELAY, WAITING, COMMAND)
+    if queue.size:
+        _copy_rows(scratch, 4, ACTION, WAITING)
+        delay(block, scratch, queue, 4, ACTION_DELAY, WAITING, COMMAND)
     fly(block, scratch, rules)
     if wanders:
         wander(block, streams)
