@@ -25,10 +25,12 @@ from ..job_control import StopRequest
 from ..recurrent_policy import RecurrentPolicy, save_recurrent_policy
 from ..state_file import read_tree, write_tree
 from . import window
+from .cost import CostWeights
+from .fleet import empty_fleet, empty_tape
 from .gradient_config import GradientConfig
 from .lane_network import INPUT_ROWS, OBSERVATIONS, Layout, initial_parameters, layout
 from .scenarios import begin, draw_pool
-from .window import CostWeights, empty_fleet, empty_tape, fly_window
+from .window import fly_window
 
 POLICY = "policy.safetensors"
 STATE = "state.safetensors"

@@ -25,8 +25,7 @@ from ...envs.quadrotor.dynamics import (
     pack,
 )
 from ...envs.quadrotor.lanes import LANES
-from .scenario_config import ScenarioConfig
-from .window import (
+from .fleet import (
     AMPLITUDE,
     CONDITION_ROWS,
     COSINE,
@@ -46,6 +45,7 @@ from .window import (
     WEIGHT,
     Fleet,
 )
+from .scenario_config import ScenarioConfig
 
 Array = NDArray[np.float64]
 

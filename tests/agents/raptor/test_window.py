@@ -3,20 +3,14 @@
 import numpy as np
 import pytest
 
+from eyas.agents.raptor.cost import CostWeights
+from eyas.agents.raptor.fleet import DELAY, MEASUREMENTS, NOISE, empty_fleet, empty_tape
 from eyas.agents.raptor.gradient_config import CostConfig
 from eyas.agents.raptor.lane_network import initial_parameters, layout
 from eyas.agents.raptor.scenario_config import ScenarioConfig
 from eyas.agents.raptor.scenarios import begin, draw_pool
-from eyas.agents.raptor.window import (
-    DELAY,
-    LINEAR_VELOCITY,
-    MEASUREMENTS,
-    NOISE,
-    CostWeights,
-    empty_fleet,
-    empty_tape,
-    fly_window,
-)
+from eyas.agents.raptor.window import fly_window
+from eyas.envs.quadrotor.dynamics import LINEAR_VELOCITY
 from eyas.envs.quadrotor.lanes import LANES
 
 HIDDEN = 8
@@ -24,7 +18,8 @@ WEIGHTS = CostWeights(**{n: np.float32(getattr(CostConfig(), n)) for n in CostWe
 
 
 class Flight:
-    def __init__(self, blocks=1, seed=0, config=ScenarioConfig()):
+    def __init__(self, blocks=1, seed=0, config=None):
+        config = config or ScenarioConfig()
         self.rng = np.random.default_rng(seed)
         self.at = layout(HIDDEN)
         self.parameters = 0.5 * initial_parameters(HIDDEN, self.rng)
