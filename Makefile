@@ -4,6 +4,7 @@
 #   make test    run the tests
 #   make lint    check style and types
 #   make bench   measure ours and its peers
+#   make peers   build RAPTOR's own packages (l2f, foundation-policy; five minutes, needs a C++ compiler)
 #   make clean   delete .venv and everything that can be made again (not runs/)
 #
 # PYTHON=...       the interpreter to use (default: the first of python3, python3.13, python3.12,
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STEPS ?= 5_000_000
 
-.PHONY: demo test lint bench clean install
+.PHONY: demo test lint bench peers clean install
 .DEFAULT_GOAL := demo
 
 install: $(STAMP)
@@ -53,6 +54,10 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	@mkdir -p .lint && ln -sfn .. .lint/eyas
 	cd .lint && MYPYPATH=. ../$(BIN)/mypy -p eyas
+
+# Not part of the installation: they come as C++ sources only.
+peers: $(STAMP)
+	$(BIN)/python -m pip install -c constraints.txt -e '.[raptor]'
 
 bench: $(STAMP)
 	$(BIN)/eyas bench all
