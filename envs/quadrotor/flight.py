@@ -51,6 +51,8 @@ from .layout import (
 Block = NDArray[np.float32]
 """Flat block of rows, see :mod:`~eyas.envs.quadrotor.layout`."""
 
+Three = tuple[float, float, float]
+
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
 _NO_TORQUE = (_ZERO, _ZERO, _ZERO)
 LEAST_POWER = np.float32(0.3)
@@ -96,7 +98,7 @@ def yaw_angle(q_z: float) -> float:
 
 
 @lanewise
-def _distance(a: tuple[float, float, float], b: tuple[float, float, float]) -> float:
+def _distance(a: Three, b: Three) -> float:
     x, y, z = a[0] - b[0], a[1] - b[1], a[2] - b[2]
     return np.sqrt(x * x + y * y + z * z)
 
@@ -200,8 +202,12 @@ def follow(block: Block, table: NDArray[np.float32]) -> None:
 
 
 @lanewise
-def sense(block: Block, scratch: Block, lane: int, sees: float, p_clip: float, v_clip: float):  # type: ignore[no-untyped-def]  # noqa: ANN201
-    """Write what one copy observes, without noise or delay; returns its state and its reference.
+def sense(
+    block: Block, scratch: Block, lane: int, sees: float, p_clip: float, v_clip: float
+) -> tuple[Three, Three, Three, Three, Three]:
+    """Write what one copy observes, without noise or delay.
+
+    Returns its position, linear and angular velocity, and the reference's position and velocity.
 
     ``sees`` is 1 where position and velocity are shown relative to the reference, else 0.
     """
@@ -234,7 +240,7 @@ def sense(block: Block, scratch: Block, lane: int, sees: float, p_clip: float, v
 
 
 @lanewise
-def _within(a: tuple[float, float, float], limit: float) -> bool:
+def _within(a: Three, limit: float) -> bool:
     """Whether no component is larger; False for NaN."""
     return (abs(a[0]) <= limit) & (abs(a[1]) <= limit) & (abs(a[2]) <= limit)
 

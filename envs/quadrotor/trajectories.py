@@ -19,7 +19,7 @@ from .airframe import Vector
 Array = NDArray[np.float64]
 
 
-def _check(name: str, value: ArrayLike, *, least: float) -> None:
+def _check(name: str, value: float | tuple[object, ...], *, least: float) -> None:
     numbers = np.asarray(value, dtype=np.float64)
     if not (np.isfinite(numbers) & (numbers >= least)).all():
         rule = "finite" if math.isinf(least) else f"finite and at least {least:g}"
