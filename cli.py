@@ -61,6 +61,13 @@ COMMANDS = (
         example="raptor evaluate runs/raptor/policy.safetensors --json figures.json",
     ),
     Command(
+        words=("raptor", "fly"),
+        config=".agents.raptor.fly_config:FlyConfig",
+        function=".agents.raptor.fly:fly",
+        summary="Fly a policy along a trajectory; a picture and a video.",
+        example="raptor fly --airframe crazyflie --trajectory figure-eight",
+    ),
+    Command(
         words=("runs",),
         config=".listing:RunsConfig",
         function=".listing:run",

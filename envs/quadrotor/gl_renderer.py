@@ -130,10 +130,13 @@ class GlRenderer:
             mujoco.mjtCatBit.mjCAT_ALL.value,
             self._scene,
         )
-        thickness = view.distance / 500
-        self._ribbon(path, [(*PATH_COLOUR, 1.0)], 0.7 * thickness)
+        thickness = view.distance / self._picture.shape[0]  # about 1.4 pixels
+        self._ribbon(path, [(*PATH_COLOUR, 1.0)], 0.75 * thickness)
         self._ribbon(trail, TRAIL_COLOURS, 1.6 * thickness)
         self._shadow(trail, 1.6 * thickness)
+        if view.vehicle_marker:
+            size = np.full(3, view.vehicle_marker)
+            self._add(mujoco.mjtGeom.mjGEOM_SPHERE, size, position, (*FRONT, 1.0))
         if reference is not None:
             size = np.full(3, view.marker)
             self._add(mujoco.mjtGeom.mjGEOM_SPHERE, size, reference, (*REFERENCE_COLOUR, 0.85))

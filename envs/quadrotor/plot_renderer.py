@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from .airframe import Airframe
 from .mjcf import FRONT, REAR, disc_radius
-from .view import FIELD_OF_VIEW, PATH_COLOUR, REFERENCE_COLOUR, TRAIL_COLOURS, View
+from .vehicle import rotation_matrix
+from .view import FIELD_OF_VIEW, PATH_COLOUR, REFERENCE_COLOUR, TRAIL_COLOURS, View, camera_axes
 
 _INCH = 100  # pixels
 _CORNERS = np.linspace(0, 2 * np.pi, 33)
@@ -62,11 +63,13 @@ class PlotRenderer:
         self._draw_ground(camera, view)
         self._line(camera, path, PATH_COLOUR, 1.2)
         self._trail(camera, trail)
-        self._vehicle(camera, position, _rotation(quaternion), rotor_speeds)
+        self._vehicle(
+            camera, position, rotation_matrix(quaternion / np.linalg.norm(quaternion)), rotor_speeds
+        )
+        if view.vehicle_marker:
+            self._ball(camera, position, view.vehicle_marker, FRONT)
         if reference is not None:
-            (spot,), (scale,) = camera.project(np.atleast_2d(reference))
-            if scale > 0:
-                self._disc(spot + view.marker * scale * _circle(), REFERENCE_COLOUR, 0.85)
+            self._ball(camera, reference, view.marker, REFERENCE_COLOUR)
         self._canvas.draw()
         return np.asarray(self._canvas.buffer_rgba())[..., :3].copy()
 
@@ -135,6 +138,11 @@ class PlotRenderer:
         spots = np.where(scale[:, None] > 0, spots, np.nan)  # what is behind the camera
         self._axes.plot(*spots.T, color=colour, linewidth=width, solid_capstyle="round")
 
+    def _ball(self, camera: _Camera, place: NDArray[np.float64], radius: float, colour: Any) -> None:
+        (spot,), (scale,) = camera.project(place[None])
+        if scale > 0:
+            self._disc(spot + radius * scale * _circle(), colour, 0.85)
+
     def _disc(self, spots: NDArray[np.float64], colour: Any, opacity: float) -> None:
         self._axes.fill(*spots.T, facecolor=(*colour, opacity), edgecolor=(*colour, 1.0), linewidth=1.2)
 
@@ -143,12 +151,8 @@ class _Camera:
     """Perspective of a view."""
 
     def __init__(self, view: View, width: float, height: float) -> None:
-        azimuth, elevation = np.radians(view.azimuth), np.radians(view.elevation)
-        level = np.array([np.cos(azimuth), np.sin(azimuth), 0])
-        forward = np.cos(elevation) * level + np.array([0, 0, np.sin(elevation)])
-        right = np.array([level[1], -level[0], 0])
-        self._axes = np.stack([right, np.cross(right, forward), forward])
-        self._place = np.array(view.centre) - view.distance * forward
+        self._axes = camera_axes(view)
+        self._place = np.array(view.centre) - view.distance * self._axes[2]
         self._middle = np.array([width, height]) / 2
         self._focal = height / 2 / np.tan(np.radians(FIELD_OF_VIEW / 2))
         self._near = 0.02 * view.distance
@@ -170,15 +174,3 @@ class _Camera:
 
 def _circle() -> NDArray[np.float64]:
     return np.stack([np.cos(_CORNERS), np.sin(_CORNERS)], axis=1)
-
-
-def _rotation(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Body to world."""
-    w, x, y, z = quaternion / np.linalg.norm(quaternion)
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )

@@ -34,6 +34,11 @@ class VehicleState(NamedTuple):
     rotor_speeds: Array
     """Fractions of the range, 0 to 1, shape ``(4,)``."""
 
+    @property
+    def rotation(self) -> Array:
+        """Body to world, shape ``(3, 3)``."""
+        return rotation_matrix(self.quaternion)
+
     def as_array(self) -> Array:
         """All of it in a row, shape ``(17,)``."""
         return np.concatenate(self)
@@ -146,6 +151,18 @@ def _step(airframe: Rows, loads: Rows, action: Rows, states: Rows) -> None:
 def _block(values: Array) -> Rows:
     """One vehicle's numbers in all lanes."""
     return to_blocks(values.astype(np.float32)[:, None])[0]
+
+
+def rotation_matrix(quaternion: Array) -> Array:
+    """Body to world of a quaternion (w, x, y, z) of length 1; shape ``(3, 3)``."""
+    w, x, y, z = quaternion
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
 
 
 def numbers(name: str, values: ArrayLike, size: int) -> Array:
