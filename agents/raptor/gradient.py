@@ -25,6 +25,7 @@ from ..job_control import StopRequest
 from ..recurrent_policy import RecurrentPolicy, save_recurrent_policy
 from ..state_file import read_tree, write_tree
 from . import window
+from .airframe_curriculum import FleetCurriculum
 from .cost import CostWeights
 from .fleet import empty_fleet, empty_tape
 from .gradient_config import GradientConfig
@@ -73,6 +74,9 @@ class GradientTraining:
         self.fleet = empty_fleet(self.blocks, config.hidden)
         self.left = np.zeros(config.vehicles, np.int64)
         self.members = np.zeros(config.vehicles, np.int64)
+        self.curriculum: FleetCurriculum | None = None
+        if config.curriculum != "none":
+            self.curriculum = FleetCurriculum(config.curriculum, config.vehicles, config.seed)
         # The table is read at random places; drawing anew for every number would cost more than flying.
         self._noise = np.random.default_rng(0).standard_normal(_NOISE_TABLE).astype(np.float32)
         self._weights = CostWeights(
@@ -137,6 +141,8 @@ class GradientTraining:
         reach = _NOISE_TABLE - 18 * LANES
         offsets = self.rng.integers(0, reach, (self.blocks, config.horizon))
         self._fly(offsets)
+        if self.curriculum is not None:
+            self.curriculum.tell(self.fleet.costs)
         self.left -= config.horizon
         lost = self.fleet.lost.ravel() > 0
         self.left[lost] = 0
@@ -167,7 +173,10 @@ class GradientTraining:
         ended = np.flatnonzero(self.left <= 0)
         if not ended.size:
             return
-        members = self._pool.draw(self.rng, ended.size)
+        if self.curriculum is not None:
+            members = self.curriculum.choose(ended)
+        else:
+            members = self._pool.draw(self.rng, ended.size)
         self.members[ended] = members
         hidden = self.parameters[self.at.initial_hidden :]
         self.left[ended] = begin(
@@ -177,6 +186,8 @@ class GradientTraining:
     def _draw_pool(self, number: int) -> None:
         rng = np.random.default_rng([self.config.seed, number])
         self._pool = draw_pool(rng, self.config.pool, self.config.scenarios)
+        if self.curriculum is not None:
+            self.curriculum.offer(self._pool.airframes)
         self._pool_number = number
 
     def _fly(self, offsets: NDArray[np.int64]) -> None:
@@ -255,6 +266,7 @@ class GradientTraining:
             "seconds": self.seconds,
             "left": self.left,
             "members": self.members,
+            "curriculum": None if self.curriculum is None else self.curriculum.state_dict(),
             "fleet": self.fleet._asdict(),
             "random": json.dumps(self.rng.bit_generator.state),
         }
@@ -276,6 +288,8 @@ class GradientTraining:
             self.moment_1, self.moment_2 = tree["moment_1"], tree["moment_2"]
             self.updates, self.seconds = int(tree["updates"]), float(tree["seconds"])
             self.left, self.members = tree["left"], tree["members"]
+            if self.curriculum is not None:
+                self.curriculum.load_state_dict(tree["curriculum"])
             for name, blocks in self.fleet._asdict().items():
                 blocks[:] = tree["fleet"][name]
             self.rng.bit_generator.state = json.loads(tree["random"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from ...bounds import Count, Seed, real, whole
 from .scenario_config import ScenarioConfig
@@ -60,6 +60,8 @@ class GradientConfig:
     """Airframes drawn at a time."""
     pool_updates: Count = 1000
     """Updates after which new ones are drawn."""
+    curriculum: Literal["none", "alp-gmm"] = "none"
+    """Who chooses the airframes from the pool: chance or a teacher."""
     threads: Annotated[int, whole(1, 1024)] = 1
     """Cores."""
     seed: Seed = 0

@@ -169,7 +169,7 @@ class ImitationTraining:
                 self.best_return, self.best = mean_return, self.parameters.copy()
             if self.curriculum is not None:
                 means = returns.reshape(len(chosen), -1).mean(axis=1, dtype=np.float64)
-                self.curriculum.report(chosen, means)
+                self.curriculum.report(self.curriculum.tasks[chosen], means)
         loss = self._learn(
             pack_rows(lengths, rng.permutation(len(lengths)), STEPS, straddle=recipe.straddle), rng
         )
@@ -202,7 +202,7 @@ class ImitationTraining:
         """The teachers whose vehicles fly."""
         count, there = self._teachers_per_epoch, len(self.teachers)
         if self.curriculum is not None:
-            return self.curriculum.choose(count, neighbours=1)
+            return self.curriculum.choose(count)
         # Everybody as often as possible before anybody once more.
         rounds = [rng.permutation(there) for _ in range(-(-count // there))]
         return np.concatenate(rounds)[:count]
@@ -320,7 +320,7 @@ class ImitationTraining:
             "updates": self.updates,
             "steps": self.steps,
             "seconds": self.seconds,
-            "curriculum": None if self.curriculum is None else self.curriculum.state_dict(),
+            "curriculum": None if self.curriculum is None else self.curriculum.teacher.state_dict(),
         }
 
         def write(folder: Path) -> None:
@@ -345,7 +345,7 @@ class ImitationTraining:
             self.epochs, self.updates = int(tree["epochs"]), int(tree["updates"])
             self.steps, self.seconds = int(tree["steps"]), float(tree["seconds"])
             if self.curriculum is not None:
-                self.curriculum.load_state_dict(tree["curriculum"])
+                self.curriculum.teacher.load_state_dict(tree["curriculum"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"checkpoint {checkpoint.folder} does not fit this run ({error})"
