@@ -52,9 +52,11 @@ Block = NDArray[np.float32]
 """Flat block of rows, see :mod:`~eyas.envs.quadrotor.layout`."""
 
 Three = tuple[float, float, float]
+Four = tuple[float, float, float, float]
 
 _ZERO, _HALF, _ONE, _TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
 _NO_TORQUE = (_ZERO, _ZERO, _ZERO)
+_LOST = np.float32(1e7)  # more than all clipped components together
 LEAST_POWER = np.float32(0.3)
 """Rotors do not fade below this fraction of their thrust."""
 
@@ -103,6 +105,25 @@ def _distance(a: Three, b: Three) -> float:
     return np.sqrt(x * x + y * y + z * z)
 
 
+@lanewise
+def _three_if(sound: bool, a: Three) -> Three:
+    return (
+        a[0] if sound else _ZERO,
+        a[1] if sound else _ZERO,
+        a[2] if sound else _ZERO,
+    )
+
+
+@lanewise
+def _turned_if(sound: bool, q: Four) -> Four:
+    return (
+        q[0] if sound else _ONE,
+        q[1] if sound else _ZERO,
+        q[2] if sound else _ZERO,
+        q[3] if sound else _ZERO,
+    )
+
+
 @lane_loop
 def fly(block: Block, scratch: Block, rules: Block) -> None:
     """Reward of the state and the action, then one step of the dynamics."""
@@ -142,10 +163,16 @@ def fly(block: Block, scratch: Block, rules: Block) -> None:
             _NO_TORQUE,
             power,
         )
-        put_three(block, STATE + POSITION, lane, p)
-        put_four(block, STATE + ORIENTATION, lane, q)
-        put_three(block, STATE + LINEAR_VELOCITY, lane, v)
-        put_three(block, STATE + ANGULAR_VELOCITY, lane, w)
+        # Spinning faster than the step can follow ends in NaN, which must not reach a learner.
+        lost = abs(p[0]) + abs(p[1]) + abs(p[2]) + abs(v[0]) + abs(v[1]) + abs(v[2])
+        lost += abs(w[0]) + abs(w[1]) + abs(w[2])
+        turned = q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]
+        sound = (lost < _LOST) & (turned > _HALF)
+        scratch[ENDED * LANES + lane] = _ZERO if sound else _ONE
+        put_three(block, STATE + POSITION, lane, _three_if(sound, p))
+        put_four(block, STATE + ORIENTATION, lane, _turned_if(sound, q))
+        put_three(block, STATE + LINEAR_VELOCITY, lane, _three_if(sound, v))
+        put_three(block, STATE + ANGULAR_VELOCITY, lane, _three_if(sound, w))
         put_four(block, STATE + ROTOR_SPEED, lane, r)
         put_four(block, LAST_ACTION, lane, action)
         put_four(block, SHOWN_ACTION, lane, action)
@@ -259,6 +286,7 @@ def observe(block: Block, scratch: Block, rules: Block) -> None:
             _within(e, block[POSITION_LIMIT * LANES + lane])
             & _within(d, velocity_limit)
             & _within(w, rate_limit)
+            & (scratch[ENDED * LANES + lane] == _ZERO)
         )
         reward = scratch[REWARD * LANES + lane]
         scratch[REWARD * LANES + lane] = reward if alive else ending

@@ -330,6 +330,22 @@ def test_nan_actions_poison_nobody():
         assert np.isfinite(observations).all() and np.isfinite(rewards).all()
 
 
+def test_a_spin_beyond_the_step_ends_the_episode():
+    """Runge-Kutta steps of 10 ms cannot follow such rates; without limits they would end in NaN."""
+    batch = QuadrotorBatch(200, airframes="race", limits="none")
+    batch.reset(seed=0)
+    states = batch.states
+    states[:, 10:13] *= np.geomspace(1e2, 9e4, 200)[:, None]
+    batch.set_states(states)
+    ended = np.zeros(200, np.bool_)
+    for actions in random_actions(200, 30):
+        observations, rewards, terminated, *_ = batch.step(actions, autoreset=False)
+        assert np.isfinite(observations).all() and np.isfinite(rewards).all()
+        np.testing.assert_array_equal(rewards[terminated], -100)
+        ended |= terminated
+    assert ended[-20:].any() and not ended[:20].any()
+
+
 def test_disturbance_forces():
     sample = raptor_airframes(np.random.default_rng(0), 3000)
     batch = QuadrotorBatch(3000, airframes=sample, start="hover", limits="none")
