@@ -376,6 +376,28 @@ def test_tasks_choose_the_airframe():
     np.testing.assert_allclose(table.states, tasked.states, rtol=1e-3, atol=1e-3)
 
 
+def test_a_teacher_gives_the_next_airframe():
+    """Whoever is told of an episode's end sets the airframe that the copy flies next."""
+    batch = QuadrotorBatch(64)
+    batch.reset(seed=0)
+    rng = np.random.default_rng(0)
+    given = {}
+
+    def on_episodes(episodes):
+        for copy in episodes.copies:
+            batch.next_tasks[copy] = given[copy] = TASK_SPACE.sample(rng)
+
+    batch.on_episodes = on_episodes
+    for actions in random_actions(64, 80):
+        batch.step(actions)
+    assert len(given) > 32
+    airframes = batch.airframes
+    for copy, task in given.items():
+        np.testing.assert_array_equal(batch.tasks[copy], task)
+        assert airframes.thrust_to_weight[copy] == pytest.approx(task[1])
+        assert batch._blocks.reshape(-1, 128)[0, copy] == pytest.approx(1 / task[0] ** 3, rel=1e-5)
+
+
 def test_rows_choose_from_a_set():
     airframes = wide_airframes(np.random.default_rng(0), 40)
     batch = QuadrotorBatch(400, airframes=airframes)
@@ -384,6 +406,17 @@ def test_rows_choose_from_a_set():
     assert len(set(drawn)) == 40
     batch.reset(tasks=(np.arange(400) % 40)[:, None])
     np.testing.assert_array_equal(batch.airframes.mass, np.tile(airframes.mass, 10))
+
+
+def test_pictures():
+    batch = QuadrotorBatch(2, airframes="race", start="hover", limits="none")
+    batch.reset(seed=0)
+    states = batch.states
+    states[1, 3:7] = np.sqrt(0.5), np.sqrt(0.5), 0, 0
+    batch.set_states(states)
+    level, tilted = batch.render_copy(0), batch.render_copy(1)
+    assert level.shape == tilted.shape == (480, 640, 3) and level.dtype == np.uint8
+    assert (level != tilted).any()
 
 
 @pytest.mark.parametrize("name", PRESETS)
