@@ -54,6 +54,13 @@ COMMANDS = (
         example="evaluate runs/first --tracks test-set",
     ),
     Command(
+        words=("raptor", "distill"),
+        config=".agents.raptor.distill_config:DistillConfig",
+        function=".agents.raptor.distill:distill",
+        summary="Train one policy that flies any quadrotor.",
+        example="raptor distill --method gradient --out runs/policy",
+    ),
+    Command(
         words=("raptor", "evaluate"),
         config=".agents.raptor.evaluate_config:EvaluateConfig",
         function=".agents.raptor.evaluate:evaluate",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
 from ..bounds import Count, Seed, real, whole
 from ..errors import InputError
+from .resuming import refuse_contradiction
 
 TeacherName = Literal["random", "oracle", "alp-gmm", "covar-gmm", "riac"]
 StudentName = Literal["ppo", "sac", "td3"]
@@ -155,7 +156,7 @@ def resumed_config(given: TrainWalkerConfig, stored: TrainWalkerConfig) -> Train
     Raises:
         InputError: a field was given that contradicts the run, or fewer steps than it had.
     """
-    _refuse_contradiction(given, TrainWalkerConfig(), stored)
+    refuse_contradiction(given, TrainWalkerConfig(), stored, _NOT_STORED | {"steps"})
     steps, before = given.steps or stored.steps or DEFAULT_STEPS, stored.steps or DEFAULT_STEPS
     if steps < before:
         raise InputError(
@@ -163,17 +164,3 @@ def resumed_config(given: TrainWalkerConfig, stored: TrainWalkerConfig) -> Train
         )
     kept = {name: getattr(given, name) for name in _NOT_STORED}
     return dataclasses.replace(stored, steps=steps, **kept)
-
-
-def _refuse_contradiction(given: Any, default: Any, stored: Any) -> None:
-    for entry in dataclasses.fields(given):
-        name = entry.name
-        if name in _NOT_STORED or name == "steps":
-            continue
-        value, usual, kept = (getattr(config, name) for config in (given, default, stored))
-        if dataclasses.is_dataclass(value):
-            _refuse_contradiction(value, usual, kept)
-        elif value not in (usual, kept):
-            raise InputError(
-                f"{name} = {value} contradicts the run to resume, which has {name} = {kept}; leave it out"
-            )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Literal
+
+from tyro.conf import Fixed, Suppress
 
 from ...bounds import Count, Seed, real, whole
 from .scenario_config import ScenarioConfig
@@ -62,21 +63,15 @@ class GradientConfig:
     """Updates after which new ones are drawn."""
     curriculum: Literal["none", "alp-gmm"] = "none"
     """Who chooses the airframes from the pool: chance or a teacher."""
-    threads: Annotated[int, whole(1, 1024)] = 1
+    threads: Annotated[int, whole(1, 1024), Fixed, Suppress] = 1
     """Cores."""
-    seed: Seed = 0
+    seed: Annotated[Seed, Fixed, Suppress] = 0
     """Where all random numbers come from."""
     log_every: Count = 100
     """Updates between two lines of metrics."""
     checkpoint_seconds: Annotated[float, real(1, 1e6)] = 60.0
     """Time between two checkpoints (s)."""
-    start: Path | None = None
-    """Policy file to start from; random weights without it."""
-    out: Path | None = None
-    """Run folder, must be new or empty; runs/NAME-TIME without it."""
-    resume: Path | None = None
-    """Run folder to continue with its own settings."""
-    quiet: bool = False
+    quiet: Annotated[bool, Fixed, Suppress] = False
     """Show no progress."""
     cost: CostConfig = field(default_factory=CostConfig)
     """What to avoid."""

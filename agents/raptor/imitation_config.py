@@ -25,8 +25,6 @@ _preset_switch = arg(help_behavior_hint="(default: the preset's)", metavar="{Tru
 class ImitationOptions:
     """What differs from the preset; the values of the presets eyas and raptor are in brackets."""
 
-    epochs: Annotated[Count | None, _preset_number] = None
-    """Rounds of flying and learning [2000, 1000]."""
     cloning_epochs: Annotated[Annotated[int, whole(0, 10**6)] | None, _preset_number] = None
     """Epochs at the start in which the teachers fly, not the student [5, 10]."""
     teacher_count: Annotated[Count | None, arg(metavar="INT", help_behavior_hint="(default: all)")] = (
@@ -77,9 +75,10 @@ class ImitationOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All settings of an imitation; the fields are those of :class:`ImitationOptions`."""
+    """All settings of an imitation: those of :class:`ImitationOptions`, and how long it lasts."""
 
     epochs: int
+    """Rounds of flying and learning."""
     cloning_epochs: int
     teacher_count: int | None = None
     teachers_per_epoch: int
@@ -164,16 +163,17 @@ RECIPES: Mapping[PresetName, Recipe] = {
 """``raptor`` is that of rl-tools/raptor, ``src/foundation_policy/post_training``; ``eyas`` is ours."""
 
 
-def choose_recipe(preset: PresetName, options: ImitationOptions) -> Recipe:
+def choose_recipe(preset: PresetName, options: ImitationOptions, epochs: int | None) -> Recipe:
     """A preset with the options that were given.
 
     Raises:
         InputError: two settings do not go together.
     """
     given = {name: value for name, value in vars(options).items() if value is not None}
-    return dataclasses.replace(RECIPES[preset], **given)
+    recipe = dataclasses.replace(RECIPES[preset], **given)
+    return recipe if epochs is None else dataclasses.replace(recipe, epochs=epochs)
 
 
 def as_options(recipe: Recipe) -> ImitationOptions:
     """A recipe as options that leave nothing to a preset, so that a run keeps its own."""
-    return ImitationOptions(**vars(recipe))
+    return ImitationOptions(**{k: value for k, value in vars(recipe).items() if k != "epochs"})
