@@ -58,7 +58,8 @@ def overview(points: NDArray[np.float64], aspect: float, size: float) -> View:
     view = View(centre=(x, y, z), distance=1.0, marker=0.0, elevation=-36.0)
     right, up, forward = camera_axes(view) @ (points - view.centre).T
     tangent = _MARGIN * np.tan(np.radians(FIELD_OF_VIEW / 2))
-    needed = np.maximum(np.abs(right) / aspect, np.abs(up)) / tangent - forward
+    room = 1.6 * size  # a rotor's disc reaches beyond its centre
+    needed = np.maximum((np.abs(right) + room) / aspect, np.abs(up) + room) / tangent - forward
     distance = max(float(needed.max()), 9 * size)
     ball = distance / 60
     return replace(

@@ -20,7 +20,7 @@ from eyas.envs.quadrotor.airframe import GRAVITY, Airframes
 from eyas.envs.quadrotor.airframe_file import save_airframe
 from eyas.envs.quadrotor.gl_renderer import opengl_loader
 from eyas.envs.quadrotor.named import NAMED
-from eyas.envs.quadrotor.trajectories import Hover, Lissajous, figure_eight
+from eyas.envs.quadrotor.trajectories import TRAJECTORIES, Hover, Lissajous, figure_eight
 
 AIRFRAME = NAMED["x500"]
 QUICK = Lissajous(amplitude=(0.4, 0.2, 0.1), period=4.0, hold=0.2, ramp=0.5, laps=1.0)
@@ -252,6 +252,14 @@ def policy_file(tmp_path):
     )
     save_recurrent_policy(tmp_path / "policy.safetensors", policy)
     return str(tmp_path / "policy.safetensors")
+
+
+def test_help_names_every_trajectory(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        cli.main(["raptor", "fly", "--help"])
+    told = capsys.readouterr().out
+    assert all(name in told for name in TRAJECTORIES)
 
 
 @pytest.mark.parametrize("simulator", ["ours", "mujoco"])
