@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,18 +15,16 @@ from threadpoolctl import threadpool_limits
 from ...bounds import check
 from ...errors import InputError
 from ...files import atomic_write
-from ..recurrent_policy import RecurrentPolicy, load_recurrent_policy
+from ..recurrent_policy import RecurrentPolicy
 from .evaluate_config import EvaluateConfig, SimulatorName
 from .evaluate_table import print_tables
 from .evaluation import MakeSimulator, evaluate_named, evaluate_unseen, total_steps, unseen
 from .l2f_simulator import L2fSimulator
 from .own_simulator import OwnSimulator
-from .policy_metadata import ACTION_SIZE, OBSERVATION_SIZE
+from .policy_files import SHIPPED, load_quadrotor_policy
 from .protocols import PROTOCOLS, QUICK
 from .published import published_policy
 
-SHIPPED = Path(__file__).with_name("foundation_policy.safetensors")
-"""The policy that comes with the program."""
 _SEEDS = 4
 
 
@@ -41,7 +38,7 @@ def evaluate(config: EvaluateConfig) -> int:
     check(config)
     if config.json is not None and not config.json.parent.is_dir():
         raise InputError(f"json = {config.json}: there is no folder {config.json.parent}")
-    policies = {"ours": _load(config.policy or SHIPPED)}
+    policies = {"ours": load_quadrotor_policy(config.policy or SHIPPED)}
     simulator_name: SimulatorName = config.simulator or ("l2f" if find_spec("l2f") else "ours")
     both = config.published == "yes"
     if config.published == "auto":
@@ -55,17 +52,6 @@ def evaluate(config: EvaluateConfig) -> int:
         atomic_write(config.json, (json.dumps(result, indent=1) + "\n").encode())
     print_tables(result)
     return 0
-
-
-def _load(path: Path) -> RecurrentPolicy:
-    policy = load_recurrent_policy(path)
-    sizes = (policy.observation_size, policy.action_size)
-    if sizes != (OBSERVATION_SIZE, ACTION_SIZE):
-        raise InputError(
-            f"{path} maps {sizes[0]} observations to {sizes[1]} actions, a quadrotor has"
-            f" {OBSERVATION_SIZE} and {ACTION_SIZE}"
-        )
-    return policy
 
 
 def _evaluate(

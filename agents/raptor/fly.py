@@ -20,16 +20,14 @@ from ...envs.quadrotor.trajectories import named_trajectory
 from ...envs.quadrotor.vehicle import CompiledQuadrotor, Vehicle
 from ...errors import InputError
 from ...files import atomic_write
-from ..recurrent_policy import RecurrentPolicy, load_recurrent_policy
+from ..recurrent_policy import RecurrentPolicy
 from .flight_figure import draw_flight
 from .flight_film import FlightFilm
 from .fly_config import FlyConfig
-from .policy_metadata import ACTION_SIZE, OBSERVATION_SIZE
+from .policy_files import SHIPPED, load_quadrotor_policy
 from .published import published_policy
 from .recorded_flight import RecordedFlight, record_flight
 
-SHIPPED = Path(__file__).with_name("foundation_policy.safetensors")
-"""The policy that comes with the program."""
 PUBLISHED = "published"
 """What to call the policy of PyPI's foundation-policy instead of a file."""
 _SIMULATORS = {"ours": "compiled dynamics", "mujoco": "MuJoCo"}
@@ -57,7 +55,10 @@ def fly(config: FlyConfig) -> int:
         seed=config.seed,
     )
     folder = config.out or Path("flights") / f"{_file_name(airframe.name)}-{config.trajectory}"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"out = {folder} is in the way of a folder") from None
     caption = f"{airframe.name}, {config.trajectory}, {_SIMULATORS[config.simulator]}{_burden(config)}"
     written = [folder / "flight.json", folder / "flight.png"]
     report = {**_settings(config, airframe), **flight.figures()}
@@ -80,15 +81,7 @@ def load_policy(name: str | None) -> RecurrentPolicy:
     """
     if name == PUBLISHED:
         return published_policy()
-    path = SHIPPED if name is None else Path(name)
-    policy = load_recurrent_policy(path)
-    sizes = (policy.observation_size, policy.action_size)
-    if sizes != (OBSERVATION_SIZE, ACTION_SIZE):
-        raise InputError(
-            f"{path} maps {sizes[0]} observations to {sizes[1]} actions, a quadrotor has"
-            f" {OBSERVATION_SIZE} and {ACTION_SIZE}"
-        )
-    return policy
+    return load_quadrotor_policy(SHIPPED if name is None else Path(name))
 
 
 def make_vehicle(airframe: Airframe, simulator: str) -> Vehicle:

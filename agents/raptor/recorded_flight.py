@@ -182,7 +182,7 @@ def record_flight(
         noise=np.random.default_rng(noise_seed) if noise else None,
         delay=delay,
     )
-    time = STEP_SECONDS * np.arange(steps + 1)
+    time: Rows = STEP_SECONDS * np.arange(steps + 1, dtype=np.float64)
     position, quaternion, _, _, rotors = (
         np.array(part) for part in zip(*simulator.states, strict=True)
     )

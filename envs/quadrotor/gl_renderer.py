@@ -166,7 +166,7 @@ class GlRenderer:
             )
 
     def _ribbon(
-        self, points: NDArray[np.float64], colours: list[tuple[float, ...]], radius: float
+        self, points: NDArray[np.float64], colours: Sequence[tuple[float, ...]], radius: float
     ) -> None:
         """Rods between neighbouring points, coloured from the first colour to the last."""
         pieces = min(len(points) - 1, _MOST_PIECES // 3)

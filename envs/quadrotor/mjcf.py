@@ -77,8 +77,8 @@ def mjcf(airframe: Airframe, *, physics_step: float = 0.001, ground: float | Non
 def disc_radius(airframe: Airframe) -> float:
     """Radius to draw the rotors with: two neighbours just do not touch (m)."""
     positions = np.array(airframe.rotor_positions)
-    gaps = [np.linalg.norm(positions[i] - positions[j]) for i in range(4) for j in range(i)]
-    return float(0.46 * max(min(gaps), 1e-3))
+    gaps = [float(np.linalg.norm(positions[i] - positions[j])) for i in range(4) for j in range(i)]
+    return 0.46 * max(min(gaps), 1e-3)
 
 
 def _inertia(airframe: Airframe) -> NDArray[np.float64]:
@@ -138,7 +138,7 @@ def _checks(size: float) -> str:
     """Tiles per metre (a tile has two checks a side) such that a check suits the vehicle's size."""
     wanted = 3 * size
     unit = 10.0 ** math.floor(math.log10(wanted))
-    check = unit * max(step for step in (1, 2, 5) if step * unit <= wanted)
+    check = max(step * unit for step in (1.0, 2.0, 5.0) if step * unit <= wanted)
     return _text([0.5 / check] * 2)
 
 

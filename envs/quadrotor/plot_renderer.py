@@ -39,7 +39,7 @@ class PlotRenderer:
         self._ground = ground
         self._size = np.array([width, height], dtype=np.float64)
         figure = Figure(figsize=(width / _INCH, height / _INCH), dpi=_INCH, facecolor=_SKY)
-        self._canvas = FigureCanvasAgg(figure)
+        self._canvas: Any = FigureCanvasAgg(figure)
         self._axes = figure.add_axes((0, 0, 1, 1))
 
     def draw(
@@ -125,8 +125,8 @@ class PlotRenderer:
         old, new = np.array(TRAIL_COLOURS)
         share = np.linspace(0, 1, pieces)[:, None]
         seen = (scale[:-1] > 0) & (scale[1:] > 0)
-        segments = np.stack([spots[:-1], spots[1:]], axis=1)[seen]
-        colours = (old + share * (new - old))[seen]
+        segments: Any = np.stack([spots[:-1], spots[1:]], axis=1)[seen]
+        colours: Any = (old + share * (new - old))[seen]
         self._axes.add_collection(
             LineCollection(segments, colors=colours, linewidths=2.2, capstyle="round")
         )

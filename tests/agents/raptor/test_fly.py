@@ -312,3 +312,10 @@ def test_bad_input_is_one_sentence(tmp_path, capsys, monkeypatch, words, sentenc
     assert told.err.startswith(f"eyas: {sentence}")
     assert told.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_way_of_the_folder(tmp_path, capsys, policy_file):
+    for out in (policy_file, f"{policy_file}/flights"):
+        words = ["raptor", "fly", "--policy", policy_file, "--duration", "0.1", "--out", out]
+        assert cli.main(words) == 2
+        assert capsys.readouterr().err == f"eyas: out = {out} is in the way of a folder\n"
