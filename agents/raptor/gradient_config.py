@@ -19,7 +19,7 @@ class CostConfig:
 
     position: Weight = 1.0
     """Distance from the reference (m)."""
-    velocity: Weight = 0.25
+    velocity: Weight = 0.2
     """Size of the velocity error (m/s)."""
     rate: Weight = 0.03
     """Size of the angular velocity (rad/s)."""
