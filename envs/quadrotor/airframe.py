@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -141,7 +142,7 @@ class Airframes:
 
     def __getitem__(self, row: int) -> Airframe:
         """One of them."""
-        values = {name: _as_tuples(getattr(self, name)[row]) for name in _SHAPES}
+        values: dict[str, Any] = {name: _as_tuples(getattr(self, name)[row]) for name in _SHAPES}
         return Airframe(name=self.names[row], **values)
 
     def __iter__(self) -> Iterator[Airframe]:
