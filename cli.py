@@ -54,6 +54,13 @@ COMMANDS = (
         example="evaluate runs/first --tracks test-set",
     ),
     Command(
+        words=("raptor", "teachers"),
+        config=".agents.raptor.teachers_config:TeachersConfig",
+        function=".agents.raptor.teachers:train_teachers",
+        summary="Train one teacher per airframe, many at a time.",
+        example="raptor teachers --count 1000 --workers 2 --out runs/teachers",
+    ),
+    Command(
         words=("raptor", "distill"),
         config=".agents.raptor.distill_config:DistillConfig",
         function=".agents.raptor.distill:distill",
