@@ -22,6 +22,7 @@ __all__ = ["BENCHMARKS", "BenchConfig", "Measurement", "run"]
 BENCHMARKS = {
     "walker": ".walker",
     "quadrotor": ".quadrotor",
+    "raptor": ".raptor",
     "toy": ".toy",
 }
 """Module of each benchmark, relative to this package."""
@@ -39,7 +40,9 @@ class BenchConfig:
     """Measure ours and the peers that are installed, one core each."""
 
     name: Positional[
-        Annotated[str, arg(metavar="NAME", help_behavior_hint="(walker, quadrotor, toy or all)")]
+        Annotated[
+            str, arg(metavar="NAME", help_behavior_hint="(walker, quadrotor, raptor, toy or all)")
+        ]
     ]
     """Which benchmark."""
     seconds: Annotated[float, real(0.01, 3600)] = 2.0
