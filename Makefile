@@ -1,6 +1,6 @@
 # Each target first makes .venv and installs Eyas into it, once.
 #
-#   make demo    train a walker under a teacher for a few minutes and draw a report
+#   make demo    train a walker under a teacher for a few minutes and draw a report; fly a quadrotor
 #   make test    run the tests
 #   make lint    check style and types
 #   make bench   measure ours and its peers
@@ -43,7 +43,9 @@ $(STAMP): pyproject.toml setup.py constraints.txt
 demo: $(STAMP)
 	@out=runs/demo-$$(date +%Y%m%d-%H%M%S); \
 	$(BIN)/eyas train walker --teacher alp-gmm --student ppo --steps $(DEMO_STEPS) --out "$$out" && \
-	echo "Open $$PWD/$$out/report.html in a browser."
+	$(BIN)/eyas raptor evaluate --quick --simulator ours && \
+	$(BIN)/eyas raptor fly --airframe crazyflie --trajectory figure-eight --out "$$out/flight" && \
+	echo "Open $$PWD/$$out/report.html in a browser, and $$PWD/$$out/flight/flight.mp4."
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
