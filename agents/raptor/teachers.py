@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,12 +185,14 @@ def _in_ray(
     """Shards as tasks of Ray, as many at a time as there are workers, in the order they get done."""
     import ray
 
-    local = {} if config.address else {"num_cpus": config.workers, "include_dashboard": False}
+    local: dict[str, Any] = (
+        {} if config.address else {"num_cpus": config.workers, "include_dashboard": False}
+    )
     ray.init(address=config.address, log_to_driver=False, configure_logging=False, **local)
     try:
         remote = ray.remote(num_cpus=1)(train_shard)
         waiting = list(reversed(tasks))
-        working = {}
+        working: dict[Any, int] = {}
         while waiting or working:
             while waiting and len(working) < config.workers:
                 task = waiting.pop()

@@ -11,6 +11,8 @@ from eyas.agents.raptor.teacher_set import load_teachers, shard_path
 from eyas.agents.raptor.teacher_shard import ShardTask, shard_sample, train_shard
 from eyas.agents.raptor.teachers import train_teachers
 from eyas.agents.raptor.teachers_config import TeachersConfig, TeacherTrainingConfig
+from eyas.envs.quadrotor.distribution import RaptorSample
+from eyas.envs.quadrotor.env import PRESETS, QuadrotorBatch
 from eyas.errors import InputError
 from eyas.runs import Run
 
@@ -89,7 +91,6 @@ def test_a_signal_ends_the_run_and_it_can_be_taken_up(finished, tmp_path, monkey
     assert_same(load_teachers(folder), load_teachers(finished))
 
 
-@pytest.mark.timeout(120)
 def test_workers_of_ray_make_the_same_teachers(finished, tmp_path):
     assert train_teachers(config(tmp_path / "run", workers=2)) == 0
     assert_same(load_teachers(tmp_path / "run"), load_teachers(finished))
@@ -105,12 +106,50 @@ def test_a_shard_does_not_depend_on_the_others():
     assert not np.isin(first.airframes.mass, shard_sample(other, 0).airframes.mass).any()
 
 
-def test_training_pays():
-    """A hundred updates from random weights; the fresh networks all crash."""
-    some = dataclasses.replace(SMALL, warm_start=False, training=TeacherTrainingConfig(horizon=30))
-    fresh = train_shard(ShardTask(dataclasses.replace(some, updates=1), 0, None))
-    trained = train_shard(ShardTask(dataclasses.replace(some, updates=100), 0, None))
+@pytest.fixture(scope="module")
+def trained():
+    """Two teachers after a hundred updates from random weights."""
+    training = TeacherTrainingConfig(horizon=30)
+    some = dataclasses.replace(SMALL, warm_start=False, training=training, updates=100)
+    return train_shard(ShardTask(some, 0, None))
+
+
+def test_training_pays(trained):
+    """Fresh networks crash."""
+    some = dataclasses.replace(SMALL, warm_start=False, updates=1)
+    fresh = train_shard(ShardTask(some, 0, None))
     assert (trained.returns > fresh.returns + 50).all()
+
+
+@pytest.mark.parametrize("start", ["raptor", "raptor-teacher"])
+def test_teachers_earn_in_the_world_what_they_are_said_to_earn(trained, start):
+    copies, count = 256, len(trained)
+    sample = RaptorSample(
+        airframes=trained.airframes,
+        disturbance_force_std=trained.disturbance_force_std,
+        position_threshold=trained.position_threshold,
+        max_position=trained.max_position,
+    )
+    world = QuadrotorBatch(
+        count * copies, airframes=sample, **PRESETS["raptor-teacher"] | {"start": start}
+    )
+    rows = np.repeat(np.arange(count), copies)[:, None]
+    observations = world.reset(seed=0, tasks=rows)
+    alive, returns = np.ones(count * copies, bool), np.zeros(count * copies)
+    for _ in range(500):
+        actions = trained.actions(observations.reshape(count, copies, 26)).reshape(-1, 4)
+        world.step(actions)
+        observations = world.observations
+        returns += alive * world.rewards
+        alive &= ~world.terminated
+    returns = returns.reshape(count, copies)
+    near = start == "raptor"
+    said = trained.returns if near else trained.wide_returns
+    ended = trained.terminated if near else trained.wide_terminated
+    # Both are means over drawn episodes, 128 of them on the teachers' side.
+    error = returns.std(axis=1) * np.sqrt(1 / 128 + 1 / copies)
+    assert (np.abs(returns.mean(axis=1) - said) < 5 * error).all()
+    assert np.abs(1 - alive.reshape(count, copies).mean(axis=1) - ended).max() < 0.2
 
 
 def test_bad_settings_are_refused(finished, tmp_path):
