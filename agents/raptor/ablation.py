@@ -112,6 +112,9 @@ def settings(teachers: int) -> list[Setting]:
 def ablate(config: AblationConfig) -> int:
     """Train what is missing, then print the table.
 
+    Returns:
+        0, or 130 if a signal ended it; the training it came in is lost.
+
     Raises:
         InputError: a setting is unknown, or the teachers or the file cannot be read.
     """
@@ -129,6 +132,9 @@ def ablate(config: AblationConfig) -> int:
             if time.monotonic() - began > config.seconds:
                 break
             entry = measure(row, seed, config)
+            if entry is None:
+                print("Stopped; the same command goes on.", file=sys.stderr)
+                return 130
             append_line(config.out, json.dumps(entry))
             print(f"{row.name}, seed {seed}: {entry['seconds']:.0f} s", file=sys.stderr, flush=True)
     print_table(read_entries(config.out), config)
@@ -167,12 +173,12 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def measure(setting: Setting, seed: int, config: AblationConfig) -> dict[str, Any]:
+def measure(setting: Setting, seed: int, config: AblationConfig) -> dict[str, Any] | None:
     """Train and evaluate once.
 
     Returns:
         JSON values: ``setting``, ``seed``, ``steps``, ``count``, ``seconds`` of the training,
-        ``revision``, and ``protocols``: their summaries by name.
+        ``revision``, and ``protocols``: their summaries by name. None if a signal came.
     """
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(
@@ -183,6 +189,8 @@ def measure(setting: Setting, seed: int, config: AblationConfig) -> dict[str, An
             policy = train(run, setting, seed, config)
             seconds = time.monotonic() - began
             git = run.record["git"] or {}
+    if policy is None:
+        return None
     sample = unseen(config.count)
     found = evaluate_unseen(
         policy,
@@ -203,12 +211,8 @@ def measure(setting: Setting, seed: int, config: AblationConfig) -> dict[str, An
     }
 
 
-def train(run: Run, setting: Setting, seed: int, config: AblationConfig) -> RecurrentPolicy:
-    """Train one setting for the steps of the config.
-
-    Raises:
-        KeyboardInterrupt: a signal came.
-    """
+def train(run: Run, setting: Setting, seed: int, config: AblationConfig) -> RecurrentPolicy | None:
+    """Train one setting for the steps of the config; None if a signal came."""
     method = setting.method
     job: GradientTraining | ImitationTraining
     if isinstance(method, GradientConfig):
@@ -227,9 +231,7 @@ def train(run: Run, setting: Setting, seed: int, config: AblationConfig) -> Recu
             threads=config.threads,
             quiet=True,
         )
-    if job.train() is not None:
-        raise KeyboardInterrupt
-    return job.policy()
+    return job.policy() if job.train() is None else None
 
 
 def _teachers(config: AblationConfig, recipe: Recipe) -> Teachers:

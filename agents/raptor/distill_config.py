@@ -38,7 +38,7 @@ class DistillConfig:
         Count | None,
         arg(metavar="INT", help_behavior_hint="(default: the preset's, or the resumed run's)"),
     ] = None
-    """Imitation: rounds of flying and learning; the presets have 2000 and 1000."""
+    """Imitation: rounds of flying and learning; the presets have 4000 and 1000."""
     start: Annotated[
         Path | None, arg(metavar="POLICY", help_behavior_hint="(default: random weights)")
     ] = None

@@ -228,22 +228,25 @@ class ImitationTraining:
         self._side_by_side(share)
 
     def _learn(self, packing: Packing, rng: np.random.Generator) -> float:
-        """Steps of Adam over all rows; the mean squared error before them."""
+        """Steps of Adam over all rows; returns the mean squared error before them."""
         recipe, rows = self.recipe, len(packing.episodes)
-        order = rng.permutation(rows)
-        total, batches = 0.0, max(1, rows // recipe.rows)
-        for number in range(batches):
-            # What is left over is dropped, unless it is all there is.
-            some = order[number * recipe.rows : (number + 1) * recipe.rows]
-            fill_batch(self._data, packing, some, self._batch)
-            self._learn_batch(len(self._batch.inputs))
-            numbers = 4 * float(self._batch.weights.sum(dtype=np.float64))
-            if not numbers:
-                continue
-            gradient = self._gradients.sum(axis=0, dtype=np.float64) / numbers
-            total += float(self._losses.sum()) / numbers
-            self._step(gradient)
-        return total / batches
+        batches = max(1, rows // recipe.rows)
+        losses = []
+        for _ in range(recipe.passes):
+            order = rng.permutation(rows)
+            for number in range(batches):
+                # What is left over is dropped, unless it is all there is.
+                some = order[number * recipe.rows : (number + 1) * recipe.rows]
+                losses.append(self._learn_rows(packing, some))
+        return float(np.mean(losses[:batches]))
+
+    def _learn_rows(self, packing: Packing, rows: NDArray[np.int64]) -> float:
+        fill_batch(self._data, packing, rows, self._batch)
+        self._learn_batch(len(self._batch.inputs))
+        numbers = 4 * float(self._batch.weights.sum(dtype=np.float64))
+        if numbers:
+            self._step(self._gradients.sum(axis=0, dtype=np.float64) / numbers)
+        return float(self._losses.sum()) / max(numbers, 1.0)
 
     def _learn_batch(self, blocks: int) -> None:
         def share(thread: int) -> None:

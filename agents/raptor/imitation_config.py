@@ -32,15 +32,17 @@ class ImitationOptions:
     )
     """Teachers to use, the first ones of the folder."""
     teachers_per_epoch: Annotated[Annotated[int, whole(0, 10**6)] | None, _preset_number] = None
-    """Teachers whose vehicles are flown in an epoch; 0 is all [64, 0]."""
+    """Teachers whose vehicles are flown in an epoch; 0 is all [32, 0]."""
     episodes: Annotated[Annotated[int, whole(1, 1024)] | None, _preset_number] = None
     """Episodes per teacher and epoch [16, 10]."""
     rows: Annotated[Annotated[int, whole(1, 65_536)] | None, _preset_number] = None
     """Rows of 500 steps per step of the optimiser; multiples of 128 leave no lane idle [128, 64]."""
+    passes: Annotated[Annotated[int, whole(1, 100)] | None, _preset_number] = None
+    """Passes over the rows of an epoch [3, 1]."""
     hidden: Annotated[Annotated[int, whole(4, 32)] | None, _preset_number] = None
     """Units of the student, a multiple of 4 [16, 16]."""
     learning_rate: Annotated[Annotated[float, real(1e-8, 1)] | None, _preset_number] = None
-    """Largest step size of Adam [2e-3, 1e-4]."""
+    """Largest step size of Adam [5e-3, 1e-4]."""
     final_learning_rate: Annotated[Share | None, _preset_number] = None
     """Share of it that is left at the end of a cosine [0.02, 1]."""
     gradient_clip: Annotated[Annotated[float, real(0, 1e6)] | None, _preset_number] = None
@@ -84,6 +86,7 @@ class Recipe:
     teachers_per_epoch: int
     episodes: int
     rows: int
+    passes: int
     hidden: int
     learning_rate: float
     final_learning_rate: float
@@ -114,13 +117,14 @@ class Recipe:
 
 RECIPES: Mapping[PresetName, Recipe] = {
     "eyas": Recipe(
-        epochs=2000,
+        epochs=4000,
         cloning_epochs=5,
-        teachers_per_epoch=64,
+        teachers_per_epoch=32,
         episodes=16,
         rows=128,
+        passes=3,
         hidden=16,
-        learning_rate=2e-3,
+        learning_rate=5e-3,
         final_learning_rate=0.02,
         gradient_clip=1.0,
         averaging=0.995,
@@ -142,6 +146,7 @@ RECIPES: Mapping[PresetName, Recipe] = {
         teachers_per_epoch=0,
         episodes=10,
         rows=64,
+        passes=1,
         hidden=16,
         learning_rate=1e-4,
         final_learning_rate=1.0,
