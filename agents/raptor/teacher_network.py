@@ -10,7 +10,6 @@ For one airframe they only shift the biases of the first layer (:func:`fold`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -199,18 +198,3 @@ def to_weights(flat: Array) -> dict[str, Array]:
         "weight_3": flat[:, at.weight_3 : at.bias_3].reshape(count, ACTIONS, HIDDEN).copy(),
         "bias_3": flat[:, at.bias_3 : at.size].copy(),
     }
-
-
-def from_weights(weights: Mapping[str, Array]) -> Array:
-    """Undo :func:`to_weights`."""
-    at = layout(TEACHER_INPUTS)
-    count = len(weights["bias_1"])
-    flat = np.zeros((count, at.size), np.float32)
-    first = flat[:, at.weight_1 : at.bias_1].reshape(count, HIDDEN, TEACHER_INPUTS)
-    first[:, :, :OBSERVATIONS] = weights["weight_1"]
-    for name, start in zip(
-        ("bias_1", "weight_2", "bias_2", "weight_3", "bias_3"), at[2:7], strict=True
-    ):
-        rows = weights[name].reshape(count, -1)
-        flat[:, start : start + rows.shape[1]] = rows
-    return flat

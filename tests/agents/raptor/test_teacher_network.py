@@ -8,7 +8,6 @@ from eyas.agents.raptor.teacher_network import (
     TEACHER_INPUTS,
     fold,
     forward,
-    from_weights,
     initial_parameters,
     layout,
     reverse,
@@ -75,9 +74,16 @@ def test_folded_teachers_act_as_the_base_network_does():
         )
 
 
-def test_stacked_tensors_and_flat_vectors_hold_the_same():
-    flat = initial_parameters(TEACHER_INPUTS, 2, np.array([0.3, 0.7]), np.random.default_rng(2))
-    np.testing.assert_array_equal(from_weights(to_weights(flat)), flat)
+def test_stacked_tensors_make_the_network_of_the_flat_vector():
+    rng = np.random.default_rng(2)
+    flat = initial_parameters(TEACHER_INPUTS, 2, np.array([0.3, 0.7]), rng)
+    observations = rng.normal(size=(26, LANES)).astype(np.float32)
+    weights = to_weights(flat)
+    for row in range(2):
+        x = observations
+        for layer in ("1", "2", "3"):
+            x = np.tanh(weights[f"weight_{layer}"][row] @ x + weights[f"bias_{layer}"][row][:, None])
+        np.testing.assert_allclose(run(flat[row], TEACHER_INPUTS, observations), x, atol=2e-6)
 
 
 @pytest.mark.parametrize("hover", [0.4, 0.7])
