@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import arg
 
@@ -143,7 +143,7 @@ def _with_steps(config: DistillConfig, steps: int) -> DistillConfig:
 
 def _with_full_paths(config: DistillConfig) -> DistillConfig:
     """Paths that mean the same wherever the run is resumed."""
-    full = {
+    full: dict[str, Any] = {
         name: path.resolve()
         for name in ("teachers", "start")
         if (path := getattr(config, name)) is not None
