@@ -18,6 +18,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def resumed_config(given: TeachersConfig, stored: TeachersConfig) -> TeachersCon
 
 def _work(run: Run, config: TeachersConfig) -> int:
     write_manifest(run.folder, seed=config.seed, count=config.count, shard_size=config.shard)
-    with threadpool_limits(1, user_api="blas"), StopRequest() as stop:
+    with threadpool_limits(1, user_api="blas"), _workers(config), StopRequest() as stop:
         try:
             _train_all(run, config, stop)
         except _StopError:
@@ -118,9 +119,9 @@ def _work(run: Run, config: TeachersConfig) -> int:
     summary = summarize(teachers)
     summary["base_seconds"] = _read_base(run.folder)[1] if config.warm_start else 0.0
     atomic_write(run.folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
+    run.finish()
     print_summary(summary)
     print(f"Teachers: {run.folder}")
-    run.finish()
     return 0
 
 
@@ -185,23 +186,41 @@ def _in_ray(
     """Shards as tasks of Ray, as many at a time as there are workers, in the order they get done."""
     import ray
 
-    local: dict[str, Any] = (
-        {} if config.address else {"num_cpus": config.workers, "include_dashboard": False}
-    )
-    ray.init(address=config.address, log_to_driver=False, configure_logging=False, **local)
+    remote = ray.remote(num_cpus=1)(train_shard)
+    waiting = list(reversed(tasks))
+    working: dict[Any, int] = {}
+    while waiting or working:
+        while waiting and len(working) < config.workers:
+            task = waiting.pop()
+            working[remote.remote(task)] = task.shard
+        ready, _ = ray.wait(list(working), timeout=0.5)
+        if stop.signal is not None:
+            raise _StopError
+        for future in ready:
+            yield working.pop(future), ray.get(future)
+
+
+@contextmanager
+def _workers(config: TeachersConfig) -> Iterator[None]:
+    """Ray, if there are workers; connected first, so that a wrong address is known at once."""
+    if config.workers <= 1:
+        yield
+        return
+    import ray
+
+    local: dict[str, Any] = {} if config.address else {"num_cpus": config.workers}
     try:
-        remote = ray.remote(num_cpus=1)(train_shard)
-        waiting = list(reversed(tasks))
-        working: dict[Any, int] = {}
-        while waiting or working:
-            while waiting and len(working) < config.workers:
-                task = waiting.pop()
-                working[remote.remote(task)] = task.shard
-            ready, _ = ray.wait(list(working), timeout=0.5)
-            if stop.signal is not None:
-                raise _StopError
-            for future in ready:
-                yield working.pop(future), ray.get(future)
+        ray.init(
+            address=config.address,
+            include_dashboard=None if config.address else False,
+            log_to_driver=False,
+            configure_logging=False,
+            **local,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise InputError(f"address = {config.address} leads to no Ray cluster: {error}") from error
+    try:
+        yield
     finally:
         ray.shutdown()
 

@@ -160,6 +160,8 @@ def test_bad_settings_are_refused(finished, tmp_path):
         train_teachers(config(tmp_path / "run", training=bad))
     with pytest.raises(InputError, match="exists and is not empty"):
         train_teachers(config(finished))
+    with pytest.raises(InputError, match="address = nowhere leads to no Ray cluster"):
+        train_teachers(config(tmp_path / "lost", workers=2, address="nowhere"))
     with pytest.raises(InputError, match="updates = 7 contradicts the run"):
         train_teachers(TeachersConfig(resume=finished, updates=7))
     assert not (tmp_path / "run").exists()
