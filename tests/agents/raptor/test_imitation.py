@@ -188,7 +188,7 @@ def test_a_batch_marks_starts_and_leaves_spare_lanes_without_weight():
 
 def test_it_learns_what_simple_teachers_do(tmp_path):
     recipe = dataclasses.replace(
-        SMALL, epochs=150, cloning_epochs=2, noise=0, delay=(1, 0, 0, 0), teachers_per_epoch=8
+        SMALL, epochs=70, cloning_epochs=2, noise=0, delay=(1, 0, 0, 0), teachers_per_epoch=8
     )
     run, training = begun(tmp_path / "run", recipe)
     with run:
@@ -196,7 +196,7 @@ def test_it_learns_what_simple_teachers_do(tmp_path):
         lines = run.read_metrics()
     assert [line["train/by_teacher"] for line in lines[:3]] == [1, 1, 0]
     assert lines[-1]["train/loss"] < 0.25 * lines[0]["train/loss"]
-    assert lines[-1]["train/epoch"] == 150
+    assert lines[-1]["train/epoch"] == 70
     assert lines[-1]["step"] == training.steps
     policy = load_recurrent_policy(tmp_path / "run" / POLICY)
     assert policy.hidden_size == 8 and policy.metadata["origin"]["steps"] == training.steps
