@@ -35,8 +35,8 @@ def test_a_single_time_is_a_row(time):
         position, velocity = trajectory.at(time)
         many = trajectory.at(np.array([time, 0.0]))
         assert position.shape == (3,)
-        np.testing.assert_array_equal(position, many[0][0])
-        np.testing.assert_array_equal(velocity, many[1][0])
+        np.testing.assert_allclose(position, many[0][0], rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(velocity, many[1][0], rtol=1e-12, atol=1e-12)
 
 
 def test_figure_eight():
