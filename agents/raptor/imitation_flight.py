@@ -29,7 +29,7 @@ from ...envs.quadrotor.layout import (
     SHOWN_ACTION,
     WAITING,
 )
-from . import lane_teacher
+from . import lane_teacher, teacher_set
 from .fleet import AMPLITUDE, COSINE, REFERENCE_ROWS, SINE, SPEED, STEP_COSINE, STEP_SINE
 from .lane_network import ACTIONS, GATE_ROWS, INPUT_ROWS, OBSERVATIONS, forward
 from .lane_teacher import GROUP, GROUPS, teach
@@ -120,9 +120,9 @@ def empty_flight_space(hidden: int) -> FlightSpace:
         actions=rows(ACTIONS),
         targets=rows(ACTIONS),
         teacher_inputs=rows(lane_teacher.INPUT_ROWS, GROUP),
-        first_layer=rows(lane_teacher.HIDDEN, GROUP),
-        second_layer=rows(lane_teacher.HIDDEN, GROUP),
-        outputs=rows(lane_teacher.ACTIONS, GROUP),
+        first_layer=rows(teacher_set.HIDDEN, GROUP),
+        second_layer=rows(teacher_set.HIDDEN, GROUP),
+        outputs=rows(teacher_set.ACTIONS, GROUP),
     )
 
 
