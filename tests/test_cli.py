@@ -180,7 +180,10 @@ def test_a_step_count_that_is_none(eyas, tmp_path, steps):
         (("evaluate", "nowhere", "--episodes", "0"), "--episodes = 0 "),
         (("train", "walker", "--resume", "nowhere"), "nowhere does not exist"),
         (("runs", "nowhere"), "nowhere does not exist"),
-        (("bench", "swimmer"), "'swimmer' does not exist; there are: walker, quadrotor, raptor, toy, all"),
+        (
+            ("bench", "swimmer"),
+            "'swimmer' does not exist; there are: walker, quadrotor, raptor, toy, all",
+        ),
         (("bench", "toy", "--seconds", "0"), "--seconds = 0.0 "),
         (("toy", "--episodes", "abc"), "--episodes = 'abc' "),
         (("--completion", "cmd"), "bash, fish, zsh"),
