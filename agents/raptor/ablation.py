@@ -90,6 +90,7 @@ def settings(teachers: int) -> list[Setting]:
         Setting(name="gradient, no delay", method=flown(delay=_NO_DELAY)),
         Setting(name="gradient, no noise", method=flown(noise=0.0)),
         Setting(name="gradient, neither", method=flown(delay=_NO_DELAY, noise=0.0)),
+        Setting(name="gradient, airframes alike", method=flown(hard=0.0)),
         Setting(name="gradient, ALP-GMM", method=dataclasses.replace(base, curriculum="alp-gmm")),
     ]
     recipe = RECIPES["eyas"]
