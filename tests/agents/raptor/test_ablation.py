@@ -35,7 +35,7 @@ def config(tmp_path, monkeypatch):
 
 def test_rows_without_and_with_teachers():
     names = [row.name for row in settings(0)]
-    assert len(names) == len(set(names)) == 7
+    assert len(names) == len(set(names)) == 8
     assert all(isinstance(row.method, GradientConfig) for row in settings(0))
     rows = {row.name: row.method for row in settings(300)}
     counts = [m.teacher_count for n, m in rows.items() if "teachers" in n]
