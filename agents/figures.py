@@ -13,29 +13,11 @@ from numpy.typing import NDArray
 from ..envs.tasks import TaskSpace
 from ..runs import MASTERED, MEAN_RETURN
 from .episode_log import EpisodeLog
+from .figure_style import INK, STYLE
 
-TRAINING, TEST, INK, FAINT = "#7a8794", "#1f6fb4", "#22272e", "#d5dae0"
+TRAINING, TEST, FAINT = "#7a8794", "#1f6fb4", "#d5dae0"
 _MAX_POINTS = 1500  # per panel; more only makes it slow and opaque
 _PANEL_GRIDS = ((3, 3), (2, 3), (2, 2), (1, 3), (1, 2), (1, 1))
-_STYLE: dict[Any, Any] = {
-    "axes.axisbelow": True,
-    "font.size": 10,
-    "axes.edgecolor": "#9aa4af",
-    "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
-    "axes.titlesize": 10.5,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e8ebee",
-    "grid.linewidth": 0.8,
-    "xtick.color": "#5b6672",
-    "ytick.color": "#5b6672",
-    "legend.frameon": False,
-    "figure.dpi": 100,
-    "savefig.dpi": 130,
-}
 
 
 @contextmanager
@@ -47,7 +29,7 @@ def _figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         yield figure, figure.subplots(rows, columns, squeeze=False, **options)

@@ -8,29 +8,12 @@ from typing import Any
 import numpy as np
 
 from ...envs.quadrotor.mjcf import FRONT, REAR
+from ..figure_style import INK, STYLE
 from .recorded_flight import RecordedFlight
 
-INK, FAINT, REFERENCE = "#22272e", "#c3cad2", "#8a94a0"
+FAINT, REFERENCE = "#c3cad2", "#8a94a0"
 _FLOWN = "viridis"
 _ROTORS = ("front right", "back right", "back left", "front left")
-_STYLE: dict[Any, Any] = {
-    "axes.axisbelow": True,
-    "font.size": 10,
-    "axes.edgecolor": "#9aa4af",
-    "axes.labelcolor": INK,
-    "axes.titlecolor": INK,
-    "axes.titlesize": 10.5,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e8ebee",
-    "grid.linewidth": 0.8,
-    "xtick.color": "#5b6672",
-    "ytick.color": "#5b6672",
-    "legend.frameon": False,
-    "savefig.dpi": 130,
-}
 
 
 def draw_flight(path: Path, flight: RecordedFlight, title: str) -> None:
@@ -45,7 +28,7 @@ def draw_flight(path: Path, flight: RecordedFlight, title: str) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(12.5, 6.6))
         FigureCanvasAgg(figure)
         figure.suptitle(title, x=0.02, y=0.975, ha="left", fontsize=13, color=INK)
