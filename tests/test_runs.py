@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,8 @@ from hypothesis import strategies as st
 
 from eyas.agents.config import TrainWalkerConfig
 from eyas.errors import InputError
-from eyas.files import atomic_write, is_disk_full
-from eyas.listing import RunsConfig, list_runs
-from eyas.listing import run as print_runs
-from eyas.runs import MASTERED, MEAN_RETURN, SCHEMA, Run
+from eyas.files import is_disk_full
+from eyas.runs import SCHEMA, Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,23 +363,6 @@ def test_kill_9_at_any_moment_loses_only_what_came_after_the_checkpoint(tmp_path
 # A full disk ----------------------------------------------------------------------------------
 
 
-def test_atomic_write_replaces_or_leaves(tmp_path, monkeypatch):
-    path = tmp_path / "file"
-    atomic_write(path, "old")
-    atomic_write(path, b"new")
-    assert path.read_bytes() == b"new"
-
-    def full(descriptor):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError) as failure:
-        atomic_write(path, "newest")
-    assert is_disk_full(failure.value)
-    assert path.read_bytes() == b"new"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_a_full_disk_leaves_the_older_checkpoint(folder, monkeypatch):
     with start(folder) as run:
         run.append_metrics(1, {"a": 1})
@@ -449,44 +430,3 @@ def test_a_real_write_error_leaves_everything_as_it_was(folder):
     assert done.returncode == 3  # all three were refused as a full disk
     after = {path: data for path, data in snapshot(folder).items() if path.name != "run.lock"}
     assert after == before
-
-
-# The list -------------------------------------------------------------------------------------
-
-
-def test_the_list_of_runs(tmp_path):
-    config = TrainWalkerConfig(teacher="riac", steps=1000)
-    with start(tmp_path / "done", config) as run:
-        run.append_metrics(500, {MEAN_RETURN: 12.5, MASTERED: 0.25})
-        run.append_metrics(900, {MEAN_RETURN: 20.0})
-        run.finish()
-    start(tmp_path / "killed", replace(config, teacher="random")).close()
-    (tmp_path / "odd").mkdir()
-    (tmp_path / "odd" / "config.json").write_text("{}")
-    (tmp_path / "no-run").mkdir()
-    with start(tmp_path / "busy"):
-        runs = {summary.name: summary for summary in list_runs(tmp_path)}
-    assert set(runs) == {"done", "killed", "odd", "busy"}
-    done = runs["done"]
-    assert (done.status, done.teacher, done.step, done.steps) == ("finished", "riac", 900, 1000)
-    assert (done.mean_return, done.mastered) == (20.0, 0.25)
-    assert runs["killed"].status == "interrupted"
-    assert runs["busy"].status == "running"
-    assert runs["odd"].status.startswith("unreadable")
-    with pytest.raises(InputError, match="does not exist"):
-        list_runs(tmp_path / "nowhere")
-
-
-def test_the_list_is_printed(tmp_path, capsys):
-    assert print_runs(RunsConfig(folder=tmp_path)) == 0
-    assert capsys.readouterr().out == f"No runs in {tmp_path}.\n"
-    with start(tmp_path / "first", TrainWalkerConfig(teacher="riac", steps=2_000_000)) as run:
-        run.append_metrics(1_500_000, {MEAN_RETURN: 123.4, MASTERED: 0.5})
-        run.finish()
-    print_runs(RunsConfig(folder=tmp_path))
-    table = capsys.readouterr().out
-    for text in ("first", "test", "riac", "1.5M / 2M", "123", "50%", "finished", "now"):
-        assert text in table
-    print_runs(RunsConfig(folder=tmp_path, json=True))
-    entry = json.loads(capsys.readouterr().out)
-    assert (entry["name"], entry["step"], entry["status"]) == ("first", 1_500_000, "finished")
