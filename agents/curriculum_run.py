@@ -35,14 +35,14 @@ import torch
 
 from ..curricula import make_teacher
 from ..errors import InputError
+from ..policies.policy import Policy, save_policy
+from ..policies.state_file import read_tree, write_tree
 from ..runs import MASTERED, MEAN_RETURN, Run
 from .config import StudentConfig
 from .curriculum import Curriculum
 from .job_control import StopRequest
 from .play import play_batch
-from .policy import Policy, save_policy
 from .progress import Progress
-from .state_file import read_tree, write_tree
 from .students import make_student
 from .vec_env import BatchVecEnv
 from .world import TEST_SEED, World

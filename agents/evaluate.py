@@ -15,12 +15,12 @@ from threadpoolctl import threadpool_limits
 
 from ..envs.tasks import TaskSpace
 from ..errors import InputError
+from ..policies.policy import load_policy
 from ..records import from_json, to_json
 from ..runs import Run
 from .config import EvaluateConfig
 from .curriculum_run import BEST_POLICY, POLICY
 from .play import Played, play, play_batch
-from .policy import load_policy
 from .train_walker import stored_config, world_of
 from .world import TEST_SEED, World
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..envs.batch import BatchEnv
 from ..errors import InputError
-from .policy import Policy
+from ..policies.policy import Policy
 
 
 class Played(NamedTuple):

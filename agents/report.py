@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from ..envs.tasks import TaskSpace
 from ..errors import InputError
 from ..files import atomic_write
+from ..policies.policy import Policy, load_policy
 from ..runs import MASTERED, MEAN_RETURN, Run
 from . import figures
 from .curriculum_run import POLICY, load_training_state
 from .episode_log import EpisodeLog
 from .play import film, play
-from .policy import Policy, load_policy
 from .world import TEST_SEED, World
 
 REPORT = "report.html"

@@ -25,13 +25,13 @@ import tyro
 from numpy.typing import NDArray
 
 from ..agents.play import check_fit
-from ..agents.policy import Policy, load_policy
 from ..bounds import Seed, check, whole
 from ..envs.walker.bodies import Body
 from ..envs.walker.bodies_teachmyagent import BODIES, make_body
 from ..envs.walker.box2d_twin import Box2DTwin
 from ..envs.walker.env import WalkerBatch
 from ..errors import InputError
+from ..policies.policy import Policy, load_policy
 
 Actions = Literal["random", "smooth"]
 Solver = Literal["fast", "box2d"]

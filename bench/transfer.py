@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from tyro.conf import Positional
 
 from ..agents.play import play
-from ..agents.policy import Policy, load_policy
 from ..bounds import Seed, check, whole
 from ..envs.walker.env import WalkerBatch
 from ..envs.walker.terrain import make_terrain
 from ..errors import InputError
+from ..policies.policy import Policy, load_policy
 
 World = Literal["ours", "gymnasium"]
 Solver = Literal["fast", "box2d"]

@@ -8,7 +8,7 @@ import pytest
 import eyas
 
 ROOT = Path(eyas.__file__).resolve().parent
-ROOMS = ("envs", "curricula", "agents", "icrl", "hardware", "bench")
+ROOMS = ("envs", "policies", "curricula", "agents", "icrl", "hardware", "bench")
 SMALL = {"errors", "bounds"}  # everybody may import these
 RUN = {"runs", "files", "records", "checkpoints"}  # what a run is made of
 
@@ -22,11 +22,12 @@ ALLOWED = {
     "runs": RUN | SMALL,
     "listing": RUN | SMALL,
     "envs": SMALL,
+    "policies": SMALL | {"files"},
     "curricula": SMALL | {"envs.tasks", "envs.jit", "envs.random"},
-    "agents": SMALL | RUN | {"curricula", "envs"},
-    "icrl": SMALL | RUN | {"curricula", "envs"},
-    "hardware": SMALL | RUN | {"envs"},
-    "bench": SMALL | RUN | {"icrl", "agents", "hardware", "curricula", "envs"},
+    "agents": SMALL | RUN | {"curricula", "envs", "policies"},
+    "icrl": SMALL | RUN | {"curricula", "envs", "policies"},
+    "hardware": SMALL | RUN | {"envs", "policies"},
+    "bench": SMALL | RUN | {"icrl", "agents", "hardware", "curricula", "envs", "policies"},
     "cli": SMALL | {"", "files"},
     "__main__": {"cli"},
     "": {"errors"},

@@ -23,16 +23,16 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from ...bounds import Count, check, real, whole
+from ...envs.quadrotor.evaluation.own_simulator import OwnSimulator
 from ...errors import InputError
 from ...files import append_line
+from ...policies.recurrent_policy import RecurrentPolicy
 from ...runs import Run
-from ..recurrent_policy import RecurrentPolicy
 from .evaluation import evaluate_unseen, unseen
 from .gradient import GradientTraining
 from .gradient_config import GradientConfig
 from .imitation import STEPS, ImitationTraining
 from .imitation_config import RECIPES, Recipe
-from .own_simulator import OwnSimulator
 from .scenario_config import ScenarioConfig
 from .teacher_set import Teachers, load_teachers, read_manifest
 

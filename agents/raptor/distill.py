@@ -10,9 +10,9 @@ from threadpoolctl import threadpool_limits
 
 from ...envs.quadrotor.lanes import LANES
 from ...errors import InputError
+from ...policies.recurrent_policy import load_recurrent_policy
 from ...records import from_json, to_json
 from ...runs import Run
-from ..recurrent_policy import load_recurrent_policy
 from .distill_config import (
     DistillConfig,
     gradient_settings,

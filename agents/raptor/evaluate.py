@@ -13,16 +13,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from threadpoolctl import threadpool_limits
 
 from ...bounds import check
+from ...envs.quadrotor.evaluation.own_simulator import OwnSimulator
+from ...envs.quadrotor.evaluation.protocols import PROTOCOLS, QUICK
 from ...errors import InputError
 from ...files import atomic_write
-from ..recurrent_policy import RecurrentPolicy
+from ...policies.quadrotor_policy import SHIPPED, load_quadrotor_policy
+from ...policies.recurrent_policy import RecurrentPolicy
 from .evaluate_config import EvaluateConfig, SimulatorName
 from .evaluate_table import print_tables
 from .evaluation import MakeSimulator, evaluate_named, evaluate_unseen, total_steps, unseen
 from .l2f_simulator import L2fSimulator
-from .own_simulator import OwnSimulator
-from .policy_files import SHIPPED, load_quadrotor_policy
-from .protocols import PROTOCOLS, QUICK
 from .published import published_policy
 
 _SEEDS = 4

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ...envs.quadrotor.evaluation.protocols import PROTOCOLS
 from .bins import PROPERTIES
 from .evaluation import NAMED_PROTOCOLS
-from .protocols import PROTOCOLS
 
 Figures = Mapping[str, Any]
 

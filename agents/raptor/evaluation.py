@@ -9,12 +9,12 @@ import numpy as np
 
 from ...envs.quadrotor.airframe import Airframes
 from ...envs.quadrotor.distribution import RaptorSample, raptor_airframes
+from ...envs.quadrotor.evaluation.flight import Pilot
+from ...envs.quadrotor.evaluation.protocols import PROTOCOLS, Conditions, Outcome, Progress
+from ...envs.quadrotor.evaluation.simulator import Simulator
 from ...envs.quadrotor.named import NAMED
 from .bins import failures_by_bin
-from .flight import Pilot
 from .probe import linear_probe
-from .protocols import PROTOCOLS, Conditions, Outcome, Progress
-from .simulator import Simulator
 
 SEED = 12345
 """Of the vehicles that nobody is trained on."""

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.quadrotor.airframe import Airframes
+from ...envs.quadrotor.evaluation.flight import PER_SECOND
 from ...envs.quadrotor.render import QuadrotorRenderer
 from ...envs.quadrotor.view import chase, overview
-from .flight import PER_SECOND
 from .recorded_flight import RecordedFlight
 
 Picture = NDArray[np.uint8]

@@ -20,11 +20,11 @@ from ...envs.quadrotor.trajectories import named_trajectory
 from ...envs.quadrotor.vehicle import CompiledQuadrotor, Vehicle
 from ...errors import InputError
 from ...files import atomic_write
-from ..recurrent_policy import RecurrentPolicy
+from ...policies.quadrotor_policy import SHIPPED, load_quadrotor_policy
+from ...policies.recurrent_policy import RecurrentPolicy
 from .flight_figure import draw_flight
 from .flight_film import FlightFilm
 from .fly_config import FlyConfig
-from .policy_files import SHIPPED, load_quadrotor_policy
 from .published import published_policy
 from .recorded_flight import RecordedFlight, record_flight
 

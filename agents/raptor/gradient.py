@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from ...envs.jit import announced
 from ...envs.quadrotor.lanes import LANES
 from ...errors import InputError
+from ...policies.recurrent_policy import RecurrentPolicy, save_recurrent_policy
+from ...policies.state_file import read_tree, write_tree
 from ...runs import Run
 from ..job_control import StopRequest
-from ..recurrent_policy import RecurrentPolicy, save_recurrent_policy
-from ..state_file import read_tree, write_tree
 from . import window
 from .airframe_curriculum import FleetCurriculum
 from .cost import CostWeights
@@ -155,7 +155,7 @@ class GradientTraining:
 
     def policy(self) -> RecurrentPolicy:
         """The average of the latest weights, as a policy."""
-        from .policy_metadata import describe
+        from ...policies.quadrotor_metadata import describe
 
         git = self.run.record.get("git") or {}
         metadata = describe(

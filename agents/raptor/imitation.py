@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from ...envs.jit import announced
 from ...envs.quadrotor.lanes import block_count
 from ...errors import InputError
+from ...policies.quadrotor_metadata import describe
+from ...policies.recurrent_policy import RecurrentPolicy, save_recurrent_policy
+from ...policies.state_file import read_tree, write_tree
 from ...runs import Run
 from ..job_control import StopRequest
-from ..recurrent_policy import RecurrentPolicy, save_recurrent_policy
-from ..state_file import read_tree, write_tree
 from . import imitation_flight
 from .airframe_curriculum import AirframeCurriculum
 from .gradient import POLICY, to_policy, to_vector
@@ -35,7 +36,6 @@ from .imitation_flight import RECORDED, empty_flight_space, empty_flights, fly_a
 from .imitation_start import blocks_needed, flight_rules, place, vehicles_of
 from .lane_network import initial_parameters, layout
 from .lane_teacher import pack_teachers
-from .policy_metadata import describe
 from .sequence import empty_batch, empty_workspace, learn
 from .teacher_set import Teachers
 

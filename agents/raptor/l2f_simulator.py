@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.quadrotor.airframe import Airframe, Airframes
+from ...envs.quadrotor.evaluation.simulator import Array
 from ...errors import InputError
-from .policy_metadata import ACTION_SIZE, OBSERVATION_SIZE
+from ...policies.quadrotor_metadata import ACTION_SIZE, OBSERVATION_SIZE
 from .published import require
-from .simulator import Array
 
 _LARGEST = 8192
 

@@ -10,8 +10,8 @@ from types import ModuleType
 import numpy as np
 
 from ...errors import InputError
-from ..recurrent_policy import RecurrentPolicy
-from .policy_metadata import describe
+from ...policies.quadrotor_metadata import describe
+from ...policies.recurrent_policy import RecurrentPolicy
 
 _TOLERANCE = 1e-5  # both compute in float32
 

@@ -8,11 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...envs.quadrotor.airframe import Airframe, Airframes
-from ...envs.quadrotor.trajectories import Lissajous, Trajectory
-from ...envs.quadrotor.vehicle import Vehicle, VehicleState
-from .flight import PER_SECOND, Pilot, fly
-from .policy_metadata import ACTION_SIZE, OBSERVATION_SIZE
-from .simulator import (
+from ...envs.quadrotor.evaluation.flight import PER_SECOND, Pilot, fly
+from ...envs.quadrotor.evaluation.simulator import (
     ANGULAR_VELOCITY,
     LINEAR_VELOCITY,
     POSITION,
@@ -21,6 +18,9 @@ from .simulator import (
     STEP_SECONDS,
     Array,
 )
+from ...envs.quadrotor.trajectories import Lissajous, Trajectory
+from ...envs.quadrotor.vehicle import Vehicle, VehicleState
+from ...policies.quadrotor_metadata import ACTION_SIZE, OBSERVATION_SIZE
 
 CRASH = 2.0
 """Farther from the reference is a crash (m)."""

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...envs.quadrotor.airframe import Airframes
 from ...errors import InputError
 from ...files import atomic_write
-from ..state_file import read_tree, tree_bytes
+from ...policies.state_file import read_tree, tree_bytes
 
 OBSERVATIONS = 26
 ACTIONS = 4

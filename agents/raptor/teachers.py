@@ -29,11 +29,11 @@ from threadpoolctl import threadpool_limits
 from ...envs.jit import announced
 from ...errors import InputError
 from ...files import atomic_write
+from ...policies.state_file import read_tree, tree_bytes
 from ...records import from_json, to_json
 from ...runs import Run
 from ..job_control import StopRequest
 from ..resuming import refuse_contradiction
-from ..state_file import read_tree, tree_bytes
 from . import teacher_window
 from .teacher_set import (
     Teachers,

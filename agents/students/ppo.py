@@ -7,7 +7,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
-from ..policy import Output
+from ...policies.policy import Output
 from .student import ACTIVATIONS, Student, linear_layers
 
 

@@ -10,7 +10,7 @@ from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
-from ..policy import Output
+from ...policies.policy import Output
 from .off_policy import OffPolicyStudent
 from .student import linear_layers
 

@@ -25,8 +25,8 @@ from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 from torch import nn
 
 from ...errors import InputError
+from ...policies.policy import Output, Policy
 from ..config import StudentConfig
-from ..policy import Output, Policy
 from ..torch_state import load_module, load_optimizer, module_state, optimizer_state
 
 OBSERVATION_CLIP = 10.0

@@ -19,8 +19,8 @@ from eyas.agents.curriculum_run import (
     load_training_state,
 )
 from eyas.agents.play import play, play_batch
-from eyas.agents.policy import load_policy
 from eyas.agents.world import TEST_SEED
+from eyas.policies.policy import load_policy
 from eyas.runs import MASTERED, MEAN_RETURN, Run
 
 CLOCK = {"time", "train/seconds", "train/steps_per_second"}

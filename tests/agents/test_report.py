@@ -12,11 +12,11 @@ from eyas import InputError
 from eyas.agents import figures
 from eyas.agents.curriculum_run import POLICY
 from eyas.agents.episode_log import EpisodeLog
-from eyas.agents.policy import load_policy
 from eyas.agents.report import evaluate_grid, write_report
 from eyas.curricula import make_teacher
 from eyas.envs.batch import Episodes
 from eyas.envs.tasks import TaskSpace
+from eyas.policies.policy import load_policy
 from eyas.runs import Run
 
 

@@ -8,9 +8,9 @@ import torch
 
 from eyas import InputError
 from eyas.agents.config import StudentConfig
-from eyas.agents.state_file import read_tree, write_tree
 from eyas.agents.students import STUDENTS, make_student
 from eyas.agents.vec_env import BatchVecEnv
+from eyas.policies.state_file import read_tree, write_tree
 
 CONFIG = StudentConfig(
     hidden=(16, 16),

@@ -10,11 +10,11 @@ import pytest
 from eyas import InputError
 from eyas.agents.config import EvaluateConfig, StudentConfig, TrainWalkerConfig
 from eyas.agents.evaluate import evaluate
-from eyas.agents.policy import load_policy
 from eyas.agents.train_walker import train
 from eyas.agents.walker_world import walker_world
 from eyas.envs.walker.bodies_teachmyagent import BODIES
 from eyas.envs.walker.terrain import TERRAINS
+from eyas.policies.policy import load_policy
 from eyas.runs import Run
 
 SMALL = TrainWalkerConfig(

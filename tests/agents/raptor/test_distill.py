@@ -11,11 +11,11 @@ from eyas.agents.raptor.gradient import POLICY
 from eyas.agents.raptor.gradient_config import GradientConfig
 from eyas.agents.raptor.imitation_config import RECIPES, ImitationOptions, choose_recipe
 from eyas.agents.raptor.teacher_set import Teachers, save_shard, write_manifest
-from eyas.agents.recurrent_policy import load_recurrent_policy
 from eyas.bounds import check
 from eyas.cli import main
 from eyas.envs.quadrotor.distribution import raptor_airframes
 from eyas.errors import InputError
+from eyas.policies.recurrent_policy import load_recurrent_policy
 from eyas.records import from_json, to_json
 from eyas.runs import Run
 

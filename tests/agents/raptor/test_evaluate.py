@@ -8,14 +8,14 @@ import pytest
 
 from eyas.agents.raptor.bins import PROPERTIES, failures_by_bin
 from eyas.agents.raptor.evaluation import NAMED_PROTOCOLS, evaluate_named
-from eyas.agents.raptor.own_simulator import OwnSimulator
-from eyas.agents.raptor.policy_metadata import OBSERVATION, OBSERVATION_SIZE, describe
 from eyas.agents.raptor.probe import linear_probe
-from eyas.agents.raptor.protocols import QUICK
-from eyas.agents.recurrent_policy import RecurrentPolicy, save_recurrent_policy
 from eyas.cli import main
 from eyas.envs.quadrotor.distribution import raptor_airframes
+from eyas.envs.quadrotor.evaluation.own_simulator import OwnSimulator
+from eyas.envs.quadrotor.evaluation.protocols import QUICK
 from eyas.envs.quadrotor.named import NAMED
+from eyas.policies.quadrotor_metadata import OBSERVATION, OBSERVATION_SIZE, describe
+from eyas.policies.recurrent_policy import RecurrentPolicy, save_recurrent_policy
 
 
 def falling_policy(observed=22) -> RecurrentPolicy:

@@ -11,16 +11,21 @@ from eyas.agents.raptor import flight_film
 from eyas.agents.raptor.flight_figure import draw_flight
 from eyas.agents.raptor.flight_film import FRAMES_PER_SECOND, HEIGHT, WIDTH, FlightFilm
 from eyas.agents.raptor.fly import make_vehicle
-from eyas.agents.raptor.own_simulator import OwnSimulator
-from eyas.agents.raptor.policy_metadata import describe
 from eyas.agents.raptor.recorded_flight import CRASH, RecordingSimulator, record_flight
-from eyas.agents.raptor.simulator import ANGULAR_VELOCITY, LINEAR_VELOCITY, POSITION, ROTATION
-from eyas.agents.recurrent_policy import RecurrentPolicy, save_recurrent_policy
 from eyas.envs.quadrotor.airframe import GRAVITY, Airframes
 from eyas.envs.quadrotor.airframe_file import save_airframe
+from eyas.envs.quadrotor.evaluation.own_simulator import OwnSimulator
+from eyas.envs.quadrotor.evaluation.simulator import (
+    ANGULAR_VELOCITY,
+    LINEAR_VELOCITY,
+    POSITION,
+    ROTATION,
+)
 from eyas.envs.quadrotor.gl_renderer import opengl_loader
 from eyas.envs.quadrotor.named import NAMED
 from eyas.envs.quadrotor.trajectories import TRAJECTORIES, Hover, Lissajous, figure_eight
+from eyas.policies.quadrotor_metadata import describe
+from eyas.policies.recurrent_policy import RecurrentPolicy, save_recurrent_policy
 
 AIRFRAME = NAMED["x500"]
 QUICK = Lissajous(amplitude=(0.4, 0.2, 0.1), period=4.0, hold=0.2, ramp=0.5, laps=1.0)

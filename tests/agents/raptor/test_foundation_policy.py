@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from eyas.agents.raptor.evaluation import evaluate_unseen, unseen
-from eyas.agents.raptor.own_simulator import OwnSimulator
-from eyas.agents.raptor.policy_files import SHIPPED, load_quadrotor_policy
-from eyas.agents.raptor.protocols import PROTOCOLS, Conditions
 from eyas.envs.quadrotor.airframe import Airframes
+from eyas.envs.quadrotor.evaluation.own_simulator import OwnSimulator
+from eyas.envs.quadrotor.evaluation.protocols import PROTOCOLS, Conditions
 from eyas.envs.quadrotor.named import NAMED
+from eyas.policies.quadrotor_policy import SHIPPED, load_quadrotor_policy
 
 
 @pytest.fixture(scope="module")

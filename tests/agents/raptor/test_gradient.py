@@ -8,8 +8,8 @@ import pytest
 from eyas.agents.raptor.gradient import POLICY, GradientTraining
 from eyas.agents.raptor.gradient_config import GradientConfig
 from eyas.agents.raptor.scenario_config import ScenarioConfig
-from eyas.agents.recurrent_policy import load_recurrent_policy
 from eyas.errors import InputError
+from eyas.policies.recurrent_policy import load_recurrent_policy
 from eyas.runs import Run
 
 SMALL = GradientConfig(

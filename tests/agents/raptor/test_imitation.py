@@ -14,10 +14,10 @@ from eyas.agents.raptor.imitation_data import fill_batch, pack_rows
 from eyas.agents.raptor.lane_network import INPUT_ROWS
 from eyas.agents.raptor.sequence import empty_batch
 from eyas.agents.raptor.teacher_set import Teachers
-from eyas.agents.recurrent_policy import load_recurrent_policy
 from eyas.envs.quadrotor.distribution import raptor_airframes
 from eyas.envs.quadrotor.lanes import LANES
 from eyas.errors import InputError
+from eyas.policies.recurrent_policy import load_recurrent_policy
 from eyas.runs import Run
 
 SMALL = dataclasses.replace(

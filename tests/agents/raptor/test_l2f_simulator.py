@@ -8,11 +8,11 @@ import pytest
 from eyas import InputError
 from eyas.agents.raptor import published
 from eyas.agents.raptor.l2f_simulator import L2fSimulator
-from eyas.agents.raptor.own_simulator import OwnSimulator
-from eyas.agents.raptor.protocols import PROTOCOLS, Conditions
 from eyas.agents.raptor.published import published_policy
 from eyas.envs.quadrotor.airframe import Airframes
 from eyas.envs.quadrotor.distribution import raptor_airframes
+from eyas.envs.quadrotor.evaluation.own_simulator import OwnSimulator
+from eyas.envs.quadrotor.evaluation.protocols import PROTOCOLS, Conditions
 from eyas.envs.quadrotor.named import NAMED
 
 COUNT = 60  # l2f fills up to 64

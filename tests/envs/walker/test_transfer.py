@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eyas.agents.policy import load_policy
 from eyas.bench import transfer
+from eyas.policies.policy import load_policy
 
 pytest.importorskip("Box2D")
 

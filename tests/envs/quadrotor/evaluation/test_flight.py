@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyas.agents.raptor.flight import NOISE, figure_eight, fly
-from eyas.agents.raptor.simulator import LINEAR_VELOCITY, POSITION, PREVIOUS_ACTION
+from eyas.envs.quadrotor.evaluation.flight import NOISE, figure_eight, fly
+from eyas.envs.quadrotor.evaluation.simulator import LINEAR_VELOCITY, POSITION, PREVIOUS_ACTION
 
 COUNT = 3
 

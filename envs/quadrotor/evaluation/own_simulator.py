@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.jit import kernel
-from ...envs.quadrotor.airframe import Airframes
-from ...envs.quadrotor.dynamics import (
+from ...jit import kernel
+from ..airframe import Airframes
+from ..dynamics import (
     ACCELERATION,
     ANGULAR_VELOCITY,
     LINEAR_VELOCITY,
@@ -23,9 +23,8 @@ from ...envs.quadrotor.dynamics import (
     step_block,
     three,
 )
-from ...envs.quadrotor.lanes import LANES, to_blocks
-from .policy_metadata import ACTION_SIZE, OBSERVATION_SIZE
-from .simulator import PREVIOUS_ACTION, Array
+from ..lanes import LANES, to_blocks
+from .simulator import ACTION_SIZE, OBSERVATION_SIZE, PREVIOUS_ACTION, Array
 
 _GUIDED = 0.1
 _LARGEST_POSITION, _LARGEST_ANGLE, _LARGEST_VELOCITY, _LARGEST_ROTOR = 0.5, 1.0, 1.0, 0.5

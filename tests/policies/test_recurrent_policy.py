@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eyas import InputError
-from eyas.agents.recurrent_policy import (
+from eyas.policies.recurrent_policy import (
     RecurrentPolicy,
     load_recurrent_policy,
     save_recurrent_policy,
 )
-from eyas.agents.state_file import write_tree
+from eyas.policies.state_file import write_tree
 
 
 def random_policy(observed=22, encoded=16, hidden=16, acted=4, seed=0, scale=0.5) -> RecurrentPolicy:

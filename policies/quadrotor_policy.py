@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...errors import InputError
-from ..recurrent_policy import RecurrentPolicy, load_recurrent_policy
-from .policy_metadata import ACTION_SIZE, OBSERVATION_SIZE
+from ..errors import InputError
+from .quadrotor_metadata import ACTION_SIZE, OBSERVATION_SIZE
+from .recurrent_policy import RecurrentPolicy, load_recurrent_policy
 
 SHIPPED = Path(__file__).with_name("foundation_policy.safetensors")
 """The policy that comes with the program."""

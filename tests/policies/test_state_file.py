@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from eyas import InputError
-from eyas.agents.state_file import read_tree, tree_bytes, write_tree
+from eyas.policies.state_file import read_tree, tree_bytes, write_tree
 
 ARRAYS = hnp.arrays(
     dtype=st.sampled_from([np.float32, np.float64, np.int64, np.uint64, np.bool_, np.uint8, np.int32]),

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.quadrotor.airframe import Airframes
+from ..airframe import Airframes
 
 Array = NDArray[np.float32]
 
@@ -18,7 +18,9 @@ ROTATION = slice(3, 12)
 LINEAR_VELOCITY = slice(12, 15)
 ANGULAR_VELOCITY = slice(15, 18)
 PREVIOUS_ACTION = slice(18, 22)
-"""Where in an observation what stands; the layout is that of ``policy_metadata.OBSERVATION``."""
+"""Where in an observation what stands; the layout is that of
+``policies.quadrotor_metadata.OBSERVATION``."""
+OBSERVATION_SIZE, ACTION_SIZE = 22, 4
 
 
 class Simulator(Protocol):

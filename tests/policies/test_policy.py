@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eyas import InputError
-from eyas.agents.policy import Policy, load_policy, save_policy
-from eyas.agents.state_file import write_tree
+from eyas.policies.policy import Policy, load_policy, save_policy
+from eyas.policies.state_file import write_tree
 
 
 def random_policy(sizes=(3, 5, 2), activation="tanh", output="clip", clip=math.inf, seed=0) -> Policy:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from eyas.agents.raptor.own_simulator import OwnSimulator
-from eyas.agents.raptor.protocols import PROTOCOLS, QUICK, Conditions
 from eyas.envs.quadrotor.airframe import Airframes
 from eyas.envs.quadrotor.distribution import raptor_airframes
+from eyas.envs.quadrotor.evaluation.own_simulator import OwnSimulator
+from eyas.envs.quadrotor.evaluation.protocols import PROTOCOLS, QUICK, Conditions
 
 COUNT = 16
 

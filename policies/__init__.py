@@ -1,0 +1,1 @@
+"""Policies as files: a network with its meaning, and nothing of a learner."""
