@@ -9,14 +9,22 @@ RATE_HZ = 100
 """Decisions per second."""
 OBSERVATION_SIZE = 22
 ACTION_SIZE = 4
-OBSERVATION = (
-    {"name": "position error", "size": 3, "unit": "m", "frame": "world, FLU", "of": "p - p_reference"},
+OBSERVATION: tuple[dict[str, Any], ...] = (
+    {
+        "name": "position error",
+        "size": 3,
+        "unit": "m",
+        "frame": "world, FLU",
+        "of": "p - p_reference",
+        "limit": 2.0,
+    },
     {
         "name": "rotation matrix",
         "size": 9,
         "unit": "1",
         "frame": "body to world, row by row",
         "of": "attitude relative to the reference yaw",
+        "limit": 1.0,
     },
     {
         "name": "linear velocity error",
@@ -24,17 +32,29 @@ OBSERVATION = (
         "unit": "m/s",
         "frame": "world, FLU",
         "of": "v - v_reference",
+        "limit": 4.0,
     },
-    {"name": "angular velocity", "size": 3, "unit": "rad/s", "frame": "body, FLU", "of": "w"},
+    {
+        "name": "angular velocity",
+        "size": 3,
+        "unit": "rad/s",
+        "frame": "body, FLU",
+        "of": "w",
+        "limit": 32.0,
+    },
     {
         "name": "previous action",
         "size": 4,
         "unit": "1",
         "frame": "rotors",
         "of": "the last command, clipped to [-1, 1]",
+        "limit": 1.0,
     },
 )
-"""Layout of the 22 observations, in order (rl-tools/raptor, ``post_training/environment.h``)."""
+"""Layout of the 22 observations, in order (rl-tools/raptor, ``post_training/environment.h``).
+
+``limit`` is the largest size of each number of a part, in its unit: an exported policy saturates what
+is beyond, in simulation nothing does."""
 ACTION = {
     "name": "rotor set-points",
     "size": 4,

@@ -68,6 +68,23 @@ def read_tree(path: Path, kind: str, version: int) -> dict[str, Any]:
     return tree
 
 
+def read_kind(path: Path) -> str | None:
+    """What :func:`write_tree` was told that the file holds; None for a safetensors file of others.
+
+    Raises:
+        InputError: the file is missing or no safetensors file.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = json.loads((file.metadata() or {}).get(_HEADER, "{}"))
+        kind = header.get("kind")
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path}") from None
+    except (SafetensorError, OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{path} is corrupt or no safetensors file") from error
+    return kind if isinstance(kind, str) else None
+
+
 def _pack(
     kind: str, version: int, tree: Mapping[str, Any]
 ) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:

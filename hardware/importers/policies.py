@@ -1,0 +1,106 @@
+"""Policies of this program as networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from ...policies.policy import Policy
+from ...policies.recurrent_policy import RecurrentPolicy
+from ..network import Activation, Gru, Layer, Linear, Network, Output
+from .folding import fold_input, rounded, vector
+
+
+def from_policy(policy: Policy, *, rate_hz: float | None = None) -> Network:
+    """A feed-forward policy; mean, scale and clip of its observations are folded in.
+
+    Args:
+        policy: the policy; its metadata is kept.
+        rate_hz: decisions per second; only where the metadata does not say.
+
+    Raises:
+        InputError: the rate is unknown or contradicts the metadata, or a number is out of its range.
+    """
+    layers: list[Layer] = []
+    for weight, bias in zip(policy.weights, policy.biases, strict=True):
+        if layers:
+            layers.append(Activation(name=policy.activation, size=layers[-1].outputs))
+        layers.append(Linear(weight=weight, bias=bias))
+    given, folded = fold_input(
+        layers,
+        mean=policy.observation_mean,
+        scale=policy.observation_scale,
+        clip=policy.observation_clip,
+        metadata=policy.metadata,
+    )
+    return Network(
+        input=given,
+        layers=folded,
+        output=Output(kind=policy.output, low=policy.action_low, high=policy.action_high),
+        rate_hz=decision_rate(policy.metadata, rate_hz),
+        metadata=dict(policy.metadata),
+    )
+
+
+def from_recurrent_policy(policy: RecurrentPolicy, *, rate_hz: float | None = None) -> Network:
+    """A policy with a memory; its actions are clipped to the metadata's ``low`` and ``high``, else to ±1.
+
+    Args:
+        policy: the policy; its metadata is kept.
+        rate_hz: decisions per second; only where the metadata does not say.
+
+    Raises:
+        InputError: the rate is unknown or contradicts the metadata, or a number is out of its range.
+    """
+    encoder = Linear(weight=policy.encoder_weight, bias=policy.encoder_bias)
+    memory = Gru(
+        weight_input=policy.weight_input,
+        weight_hidden=policy.weight_hidden,
+        bias_input=policy.bias_input,
+        bias_hidden=policy.bias_hidden,
+        initial_hidden=policy.initial_hidden,
+    )
+    decoder = Linear(weight=policy.decoder_weight, bias=policy.decoder_bias)
+    layers = (encoder, Activation(name="relu", size=encoder.outputs), memory, decoder)
+    given, folded = fold_input(layers, metadata=policy.metadata)
+    return Network(
+        input=given,
+        layers=folded,
+        output=_action_range(policy.metadata, policy.action_size),
+        rate_hz=decision_rate(policy.metadata, rate_hz),
+        metadata=dict(policy.metadata),
+    )
+
+
+def decision_rate(metadata: Mapping[str, Any], given: float | None) -> float:
+    """Decisions per second, from the metadata or as given.
+
+    Raises:
+        InputError: neither says it, or they contradict each other.
+    """
+    said = metadata.get("rate_hz")
+    if said is None and given is None:
+        raise InputError(
+            "the policy does not say how often it decides: give rate_hz, decisions per second"
+        )
+    rate = given if said is None else said
+    numeric = isinstance(rate, (int, float)) and not isinstance(rate, bool)
+    if not numeric or not math.isfinite(rate):
+        raise InputError(f"rate_hz = {rate!r} must be a finite number")
+    if given is not None and given != rate:
+        raise InputError(
+            f"rate_hz = {given:g} contradicts the policy, which decides {rate:g} times a second"
+        )
+    return float(rate)
+
+
+def _action_range(metadata: Mapping[str, Any], size: int) -> Output:
+    action = metadata.get("action")
+    action = action if isinstance(action, Mapping) else {}
+    low = vector("metadata action low", action.get("low", -1.0), size)
+    high = vector("metadata action high", action.get("high", 1.0), size)
+    return Output(kind="clip", low=rounded(np.asarray(low)), high=rounded(np.asarray(high)))
