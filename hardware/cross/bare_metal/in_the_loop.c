@@ -1,0 +1,41 @@
+/* The policy answers observations that come through a named pipe; memories stay here. */
+#include "semihosting.h"
+#include "subject.h"
+
+typedef struct {
+    float action[SUBJECT_ACTIONS];
+    uint32_t status;
+    unsigned char memory[SUBJECT_MEMORY_BYTES + 1]; /* a copy, for comparison; 1 because 0 is no size */
+} answer;
+
+static subject_state states[VEHICLES];
+static float observation[SUBJECT_OBSERVATIONS];
+static answer reply;
+
+int main(void)
+{
+    const int32_t in = open_file("in.fifo", OPEN_READ);
+    const int32_t out = open_file("out.fifo", OPEN_WRITE);
+    uint32_t reset;
+    if (in < 0 || out < 0) {
+        return 1;
+    }
+    while (read_all(in, &reset, 4)) {
+        for (uint32_t vehicle = 0; vehicle < VEHICLES; vehicle++) {
+            if (!read_all(in, observation, sizeof observation)) {
+                return 1;
+            }
+            if (reset) {
+                subject_reset(&states[vehicle]);
+            }
+            reply.status = subject_step(&states[vehicle], observation, reply.action);
+            for (uint32_t i = 0; i < SUBJECT_MEMORY_BYTES; i++) {
+                reply.memory[i] = ((const unsigned char *)&states[vehicle])[i];
+            }
+            if (!write_all(out, &reply, 4 * SUBJECT_ACTIONS + 4 + SUBJECT_MEMORY_BYTES)) {
+                return 1;
+            }
+        }
+    }
+    return 0; /* nobody asks any more */
+}

@@ -1,0 +1,60 @@
+"""Observations that every target makes by itself, and the hash of what the policy answers to them.
+
+The twin is ``bare_metal/sequence.h``. Whole numbers only until the last exact scaling, so that the
+observations themselves are the same bits everywhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..code.generate import Reference
+
+STEPS = 200
+"""Steps that are hashed and counted."""
+SEED = 0x9E3779B9
+_WORD = 0xFFFF_FFFF
+
+
+def observations(size: int, steps: int = STEPS) -> NDArray[np.float32]:
+    """The sequence, shape ``(steps, size)``.
+
+    Multiples of 2^-22 in [-2, 2); in about every eighth step one number is any pattern of 32 bits, NaN
+    and Inf included.
+    """
+    random = SEED
+
+    def draw() -> int:
+        nonlocal random
+        random ^= random << 13 & _WORD
+        random ^= random >> 17
+        random ^= random << 5 & _WORD
+        return random
+
+    words = np.empty((steps, size), np.uint32)
+    for row in words:
+        drawn = np.array([draw() >> 8 for _ in range(size)], np.float32)
+        row[:] = (drawn * np.float32(2.0**-22) - np.float32(2)).view(np.uint32)
+        choice = draw()
+        if choice & 7 == 0:
+            row[(choice >> 3) % size] = draw()
+    return words.view(np.float32)
+
+
+def fnv1a(data: bytes, start: int = 2166136261) -> int:
+    """The 32-bit FNV-1a hash (draft-eastlake-fnv) of some bytes, continued from ``start``."""
+    value = start
+    for byte in data:
+        value = (value ^ byte) * 16777619 & _WORD
+    return value
+
+
+def expected_hash(reference: Reference, observation_size: int) -> int:
+    """The hash of actions, status and memory over all steps, as every target must find it."""
+    memory, answers = reference.initial_state(1), bytearray()
+    for row in observations(observation_size):
+        actions, memory, status = reference.evaluate(row[None], memory)
+        answers += actions.astype("<f4").tobytes() + status.astype("<u4").tobytes()
+        answers += memory.astype(memory.dtype.newbyteorder("<")).tobytes()
+    return fnv1a(bytes(answers))
