@@ -138,8 +138,8 @@ def _column(bias: Array, x: Array) -> Array:
 
 def _accumulate(total: Array, weight: Array, x: Array) -> Array:
     """``total + weight x``; the products are summed first, one input after the other."""
-    some = weight[:, :1] * x[0]
-    for j in range(1, weight.shape[1]):
+    some = np.zeros_like(total)
+    for j in range(weight.shape[1]):
         some += weight[:, j : j + 1] * x[j]
     return total + some
 

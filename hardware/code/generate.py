@@ -29,6 +29,12 @@ STALE_PERIODS = 5
 GOLDEN_STEPS = 16
 _GOLDEN_NONFINITE, _GOLDEN_LARGE = 5, 9
 _GOLDEN_AMPLITUDE = 3.0
+_TANH_CONSTANTS = (
+    *activations.TANH_NUMERATOR,
+    *activations.TANH_DENOMINATOR,
+    activations.TANH_LIMIT,
+    -activations.TANH_LIMIT,
+)
 _RESERVED = """
 asm auto bool break case catch char class const continue default delete do double else enum extern false
 float for friend goto if inline int long namespace new operator private protected public register restrict
@@ -229,7 +235,6 @@ def _float_kernels(context: dict[str, Any], program: Any) -> str:
             f" {inputs}u, {outputs}u);"
         )
 
-    limit = float_literal(activations.TANH_LIMIT)
     return _render(
         "float.c.j2",
         {
@@ -243,7 +248,9 @@ def _float_kernels(context: dict[str, Any], program: Any) -> str:
             "widest_even": program.widest["even"],
             "widest_odd": program.widest["odd"],
             "result": program.result if program.result in program.widest else f"({program.result})",
-            "tanh_limit": limit,
+            "tanh_limit_bits": _words(np.array([activations.TANH_LIMIT], np.float32))[0][:-1],
+            # In the order of the registers.
+            "tanh_constants": [float_literal(value) for value in _TANH_CONSTANTS],
             "tanh_numerator": _horner(activations.TANH_NUMERATOR),
             "tanh_denominator": _horner(activations.TANH_DENOMINATOR),
             "atanh_series": _horner(activations.ATANH_SERIES),

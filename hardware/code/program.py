@@ -14,12 +14,13 @@ from ..network import Activation, Gru, Layer, LayerNorm, Linear, Lstm, Network
 Array = NDArray[np.float32]
 
 _HALF = np.float32(0.5)
+_WIDTHS = (16, 4, 1)
 _NEEDS = {
     "tanh": ("tanh",),
-    "sigmoid": ("sigmoid", "half_sigmoid", "tanh"),
+    "sigmoid": ("sigmoid", "tanh"),
     "relu": ("relu",),
     "elu": ("elu", "tanh"),
-    "silu": ("silu", "sigmoid", "half_sigmoid", "tanh"),
+    "silu": ("silu", "sigmoid", "tanh"),
     "softplus": ("softplus", "tanh", "relu"),
 }
 """Functions of the C that an activation calls."""
@@ -36,10 +37,10 @@ def float_literal(value: float | np.float32) -> str:
 
 
 def packed(weight: Array) -> Array:
-    """A matrix in the order in which the C reads it: groups of 8, 4 or 1 rows, each column by column."""
+    """A matrix in the order in which the C reads it: groups of 16, 4 or 1 rows, each column by column."""
     parts, row, rows = [], 0, len(weight)
     while row < rows:
-        width = next(w for w in (8, 4, 1) if w <= rows - row)
+        width = next(w for w in _WIDTHS if w <= rows - row)
         parts.append(weight[row : row + width].T.ravel())
         row += width
     return np.concatenate(parts)
@@ -47,7 +48,8 @@ def packed(weight: Array) -> Array:
 
 def widths(rows: int) -> set[int]:
     """The groups that :func:`packed` makes of so many rows."""
-    return {width for width, used in ((8, rows >= 8), (4, rows % 8 >= 4), (1, rows % 4 > 0)) if used}
+    used = {16: rows >= 16, 4: rows % 16 >= 4, 1: rows % 4 > 0}
+    return {width for width in _WIDTHS if used[width]}
 
 
 @dataclass
@@ -105,13 +107,20 @@ def float_program(name: str, network: Network) -> tuple[FloatProgram, dict[str, 
             _stateless(program, name, number, layer)
     context |= {
         "memory_checks": memory_checks,
-        "low_at": program.constant(network.output.low),
-        "high_at": program.constant(network.output.high),
+        "low": _bound(program, network.output.low),
+        "high": _bound(program, network.output.high),
         "output_kind": network.output.kind,
     }
     if network.output.kind == "tanh":
         program.functions.add("tanh")
     return program, context
+
+
+def _bound(program: FloatProgram, bound: Array) -> str:
+    """The bound of action i in C: a literal where all actions have the same."""
+    if (bound == bound[0]).all():
+        return float_literal(bound[0])
+    return f"{program.data}[{program.constant(bound)}u + i]"
 
 
 def _checks(layer: Gru | Lstm, start: int) -> list[dict[str, Any]]:
@@ -172,29 +181,28 @@ def _stateless(program: FloatProgram, name: str, number: int, layer: Layer) -> N
 def _recurrent(program: FloatProgram, name: str, number: int, layer: Gru | Lstm, start: int) -> None:
     """Constants in the order of their use; gates that are sigmoids have half their weights."""
     size = layer.outputs
-    program.functions |= {"tanh", "half_sigmoid"}
+    program.functions |= {"tanh", "tanh_each"}
     stage: dict[str, Any] = {"kind": layer.kind, "number": number, "size": size, "inputs": layer.inputs}
 
-    def gate(letter: str, row: int, scale: np.float32) -> None:
-        rows = slice(row * size, (row + 1) * size)
+    def gates(letters: str, rows: slice, scale: np.float32) -> None:
         both = layer.bias_input[rows] + layer.bias_hidden[rows]
-        stage[f"bias_{letter}"] = program.constant(scale * both)
-        stage[f"input_{letter}"] = program.matrix(scale * layer.weight_input[rows])
-        stage[f"hidden_{letter}"] = program.matrix(scale * layer.weight_hidden[rows])
+        stage[f"bias_{letters}"] = program.constant(scale * both)
+        stage[f"input_{letters}"] = program.matrix(scale * layer.weight_input[rows])
+        stage[f"hidden_{letters}"] = program.matrix(scale * layer.weight_hidden[rows])
 
     if isinstance(layer, Gru):
         candidate = slice(2 * size, 3 * size)
-        gate("r", 0, _HALF)
+        gates("rz", slice(0, 2 * size), _HALF)
         stage["bias_hidden_n"] = program.constant(layer.bias_hidden[candidate])
         stage["hidden_n"] = program.matrix(layer.weight_hidden[candidate])
         stage["bias_input_n"] = program.constant(layer.bias_input[candidate])
         stage["input_n"] = program.matrix(layer.weight_input[candidate])
-        gate("z", 1, _HALF)
     else:
         for letter, row in (("g", 2), ("i", 0), ("f", 1), ("o", 3)):
-            gate(letter, row, np.float32(1) if letter == "g" else _HALF)
+            scale = np.float32(1) if letter == "g" else _HALF
+            gates(letter, slice(row * size, (row + 1) * size), scale)
     program.stages.append(stage)
-    scratch = _free(program, size)
+    scratch = _free(program, 2 * size if isinstance(layer, Gru) else size)
     offset = f" + {start}" if start else ""
     program.body.append(
         f"{name}_{layer.kind}_{number}({program.result}, before{offset}, after{offset}, {scratch});"
