@@ -57,4 +57,4 @@ def load_network(path: Path | str, rate_hz: float | None = None) -> Network:
     except InputError as error:
         told = str(error)
         raise InputError(told if str(path) in told else f"{path}: {told}") from None
-    raise InputError(f"{path} is no policy file" + (f" but an {kind} file" if kind else ""))
+    raise InputError(f"{path} is no policy file" + (f" but a file of the kind {kind}" if kind else ""))

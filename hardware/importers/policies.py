@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from ...errors import InputError
 from ...policies.policy import Policy
 from ...policies.recurrent_policy import RecurrentPolicy
@@ -87,7 +85,7 @@ def decision_rate(metadata: Mapping[str, Any], given: float | None) -> float:
         raise InputError(
             "the policy does not say how often it decides: give rate_hz, decisions per second"
         )
-    rate = given if said is None else said
+    rate: Any = given if said is None else said
     numeric = isinstance(rate, (int, float)) and not isinstance(rate, bool)
     if not numeric or not math.isfinite(rate):
         raise InputError(f"rate_hz = {rate!r} must be a finite number")
@@ -101,6 +99,6 @@ def decision_rate(metadata: Mapping[str, Any], given: float | None) -> float:
 def _action_range(metadata: Mapping[str, Any], size: int) -> Output:
     action = metadata.get("action")
     action = action if isinstance(action, Mapping) else {}
-    low = vector("metadata action low", action.get("low", -1.0), size)
-    high = vector("metadata action high", action.get("high", 1.0), size)
-    return Output(kind="clip", low=rounded(np.asarray(low)), high=rounded(np.asarray(high)))
+    low = rounded(vector("metadata action low", action.get("low", -1.0), size))
+    high = rounded(vector("metadata action high", action.get("high", 1.0), size))
+    return Output(kind="clip", low=low, high=high)

@@ -131,7 +131,7 @@ def _normalization(model: BaseAlgorithm, vec_normalize: VecNormalize | None) -> 
         raise InputError(f"vec_normalize is a {type(vec_normalize).__name__}, expected a VecNormalize")
     if not vec_normalize.norm_obs:
         return {}
-    statistics = vec_normalize.obs_rms
+    statistics: Any = vec_normalize.obs_rms
     shape = model.observation_space.shape
     if isinstance(statistics, dict) or statistics.mean.shape != shape:
         given = "several parts" if isinstance(statistics, dict) else f"shape {statistics.mean.shape}"

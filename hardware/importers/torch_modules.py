@@ -88,10 +88,10 @@ def from_torch(
     """
     if output not in ("clip", "tanh"):
         raise InputError(f"output = {output!r} must be clip or tanh")
-    modules = [("", module)] if isinstance(module, nn.Module) else list(module)
-    if not isinstance(module, nn.Module):
-        modules = [(str(number), part) for number, part in enumerate(modules)]
-    layers = torch_layers(modules)
+    if isinstance(module, nn.Module):
+        layers = torch_layers([("", module)])
+    else:
+        layers = torch_layers([(str(number), part) for number, part in enumerate(module)])
     said = dict(metadata or {})
     given, folded = fold_input(
         layers,
@@ -182,12 +182,12 @@ def _read(path: str, module: nn.Module) -> Sequence[Layer | ActivationName]:
         raise InputError(f"{label}: {error}") from None
 
 
-def _linear(module: nn.Module) -> list[Layer]:
+def _linear(module: Any) -> list[Layer]:
     weight = _tensor(module, "weight")
     return [Linear(weight=weight, bias=_optional(module, "bias", len(weight)))]
 
 
-def _layer_norm(module: nn.Module) -> list[Layer]:
+def _layer_norm(module: Any) -> list[Layer]:
     shape = tuple(module.normalized_shape)
     if len(shape) != 1:
         raise InputError(f"it normalizes over {len(shape)} dimensions, one can be exported")
@@ -196,7 +196,7 @@ def _layer_norm(module: nn.Module) -> list[Layer]:
     return [LayerNorm(weight=weight, bias=bias, epsilon=float(module.eps))]
 
 
-def _recurrent(module: nn.Module) -> list[Layer]:
+def _recurrent(module: Any) -> list[Layer]:
     """All layers of a GRU or LSTM, or the one of a cell; PyTorch's order of the gates is that of ours."""
     several = isinstance(module, nn.RNNBase)
     lstm = isinstance(module, (nn.LSTM, nn.LSTMCell))
