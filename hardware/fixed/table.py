@@ -97,7 +97,7 @@ def _check(fitted: Table) -> None:
 
 
 def tanh(x: Integers) -> Integers:
-    """tanh of ``x`` (units of 2^-16, any magnitude), in units of 2^-20, within [-2^20, 2^20]."""
+    """Tanh of ``x`` (units of 2^-16, any magnitude), in units of 2^-20, within [-2^20, 2^20]."""
     found = table("tanh")
     u = np.minimum(np.abs(x), found.largest)
     value = np.minimum(np.maximum(found.look_up(u), 0), _ONE)
