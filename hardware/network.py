@@ -330,11 +330,20 @@ class Network:
 
         The executor of the exported code fills in that part by itself.
         """
-        parts = self.metadata.get("observation") or [{}]
-        last = parts[-1]
-        if last.get("name") == "previous action" and last.get("size") == self.action_size:
+        parts = self.observation_parts()
+        if parts and parts[-1]["name"] == "previous action" and parts[-1]["size"] == self.action_size:
             return self.observation_size - self.action_size
         return None
+
+    def observation_parts(self) -> list[Mapping[str, Any]]:
+        """The metadata's parts of an observation; none where they do not make up the observation."""
+        parts = self.metadata.get("observation")
+        if not isinstance(parts, (list, tuple)) or not all(isinstance(part, Mapping) for part in parts):
+            return []
+        sizes = [part.get("size") for part in parts if isinstance(part.get("name"), str)]
+        if len(sizes) < len(parts) or not all(isinstance(size, int) and size > 0 for size in sizes):
+            return []
+        return list(parts) if sum(sizes) == self.observation_size else []
 
     def recurrent(self) -> Iterator[Recurrent]:
         """The layers with a memory, in order."""

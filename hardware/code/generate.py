@@ -202,10 +202,8 @@ def _title(layer: Any) -> str:
 
 def _observation_lines(network: Network) -> list[str]:
     start, lines = 0, []
-    for part in network.metadata.get("observation") or ():
-        if not isinstance(part, Mapping) or not {"name", "size"} <= part.keys():
-            return []
-        size = int(part["size"])
+    for part in network.observation_parts():
+        size = part["size"]
         words = f"observation[{start}..{start + size - 1}]: {part['name']}"
         for key in ("of", "unit", "frame"):
             words += f"; {part[key]}" if part.get(key) else ""
@@ -218,8 +216,9 @@ def _action_line(network: Network) -> str:
     action = network.metadata.get("action")
     if not isinstance(action, Mapping) or "name" not in action:
         return ""
-    order = f"; in the order {', '.join(action['order'])}" if action.get("order") else ""
-    return _comment(f"action: {action['name']}; {action.get('of', '')}{order}")
+    words = [f"action: {action['name']}"]
+    words += [f"{key} {action[key]}" for key in ("of", "order") if action.get(key)]
+    return _comment("; ".join(words))
 
 
 def _comment(words: str) -> str:
