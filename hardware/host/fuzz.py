@@ -16,6 +16,7 @@ from ...errors import InputError
 from ..bounds import memory_limits
 from ..code.generate import Generated
 from ..code.program import float_literal
+from ..reference import MEMORY_RESET
 from .compiled import write_sources
 from .compilers import STANDARD, WARNINGS, Compiler, find_compiler
 
@@ -137,6 +138,18 @@ def _ranges(generated: Generated) -> str:
 
 
 def _memory_limit(generated: Generated) -> NDArray[np.float32]:
+    """What each number of the memory must not exceed in magnitude, shape ``(memory size,)``."""
     if generated.number_format == "float32":
         return memory_limits(generated.network)
-    raise NotImplementedError
+    # The integers' ranges follow from the scales that were chosen; ask the reference by bisection.
+    reference, size = generated.reference, generated.network.memory_size
+    observations = np.tile(generated.network.input.center, (size, 1))
+    within, beyond = np.zeros(size, np.int64), np.full(size, 2**15)
+    while (beyond - within > 1).any():
+        middle = (within + beyond) // 2
+        memory = reference.initial_state(size)
+        memory[np.diag_indices(size)] = middle
+        _, _, status = reference.evaluate(observations, memory)
+        lost = (status & MEMORY_RESET) != 0
+        within, beyond = np.where(lost, within, middle), np.where(lost, middle, beyond)
+    return within.astype(np.float32)
