@@ -1,0 +1,1 @@
+"""Glue between an exported quadrotor policy and the firmware of flight controllers."""
