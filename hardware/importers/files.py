@@ -10,7 +10,8 @@ from ...policies import recurrent_policy as recurrent
 from ...policies.state_file import read_kind
 from .. import network_file
 from ..network import Network
-from .policies import decision_rate, from_policy, from_recurrent_policy
+from .folding import decision_rate
+from .policies import from_policy, from_recurrent_policy
 
 POLICY = "policy.safetensors"
 """The file of a run folder that is exported."""

@@ -1,10 +1,11 @@
-"""What importers do to observations: normalization folded into the first layer, limits of the inputs."""
+"""What importers share: normalization folded into the first layer, limits of inputs, the rate."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,7 @@ def known_limits(metadata: Mapping[str, Any], size: int) -> Float64:
     for number, part in enumerate(parts):
         usual = OBSERVATION[number]["limit"] if quadrotor else LARGEST_LIMIT
         limit = part.get("limit", usual)
-        numeric = isinstance(limit, (int, float)) and not isinstance(limit, bool)
+        numeric = isinstance(limit, Real) and not isinstance(limit, bool)
         if not numeric or not 0 < limit <= LARGEST_LIMIT:
             raise InputError(
                 f"metadata observation part {part.get('name')!r}: limit = {limit!r} is not in"
@@ -145,3 +146,25 @@ def known_limits(metadata: Mapping[str, Any], size: int) -> Float64:
             )
         limits += [float(limit)] * part.get("size", 1)
     return np.array(limits)
+
+
+def decision_rate(metadata: Mapping[str, Any], given: float | None) -> float:
+    """Decisions per second, from the metadata or as given.
+
+    Raises:
+        InputError: neither says it, or they contradict each other.
+    """
+    said = metadata.get("rate_hz")
+    if said is None and given is None:
+        raise InputError(
+            "the policy does not say how often it decides: give rate_hz, decisions per second"
+        )
+    rate: Any = given if said is None else said
+    numeric = isinstance(rate, Real) and not isinstance(rate, bool)
+    if not numeric or not math.isfinite(rate):
+        raise InputError(f"rate_hz = {rate!r} must be a finite number")
+    if given is not None and given != rate:
+        raise InputError(
+            f"rate_hz = {given:g} contradicts the policy, which decides {rate:g} times a second"
+        )
+    return float(rate)

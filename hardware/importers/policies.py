@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from ...errors import InputError
 from ...policies.policy import Policy
 from ...policies.recurrent_policy import RecurrentPolicy
 from ..network import Activation, Gru, Layer, Linear, Network, Output
-from .folding import fold_input, rounded, vector
+from .folding import decision_rate, fold_input, rounded, vector
 
 
 def from_policy(policy: Policy, *, rate_hz: float | None = None) -> Network:
@@ -72,28 +70,6 @@ def from_recurrent_policy(policy: RecurrentPolicy, *, rate_hz: float | None = No
         rate_hz=decision_rate(policy.metadata, rate_hz),
         metadata=dict(policy.metadata),
     )
-
-
-def decision_rate(metadata: Mapping[str, Any], given: float | None) -> float:
-    """Decisions per second, from the metadata or as given.
-
-    Raises:
-        InputError: neither says it, or they contradict each other.
-    """
-    said = metadata.get("rate_hz")
-    if said is None and given is None:
-        raise InputError(
-            "the policy does not say how often it decides: give rate_hz, decisions per second"
-        )
-    rate: Any = given if said is None else said
-    numeric = isinstance(rate, (int, float)) and not isinstance(rate, bool)
-    if not numeric or not math.isfinite(rate):
-        raise InputError(f"rate_hz = {rate!r} must be a finite number")
-    if given is not None and given != rate:
-        raise InputError(
-            f"rate_hz = {given:g} contradicts the policy, which decides {rate:g} times a second"
-        )
-    return float(rate)
 
 
 def _action_range(metadata: Mapping[str, Any], size: int) -> Output:

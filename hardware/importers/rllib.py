@@ -29,7 +29,7 @@ from ray.rllib.core.models.torch.primitives import TorchMLP
 
 from ...errors import InputError
 from ..network import Activation, Layer, Linear, Network, Output
-from .folding import Float64, diagonal, fold_input, rounded, vector
+from .folding import Float64, decision_rate, diagonal, fold_input, rounded, vector
 from .torch_modules import Named, torch_layers
 
 
@@ -83,7 +83,7 @@ def from_rllib(
         input=given,
         layers=folded,
         output=Output(kind="clip", low=rounded(lows), high=rounded(highs)),
-        rate_hz=rate_hz,
+        rate_hz=decision_rate({}, rate_hz),
         metadata=said,
     )
 

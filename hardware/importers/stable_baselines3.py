@@ -21,7 +21,7 @@ from stable_baselines3.td3.policies import TD3Policy
 
 from ...errors import InputError
 from ..network import Activation, Layer, Network, Output
-from .folding import fold_input, rounded, vector
+from .folding import decision_rate, fold_input, rounded, vector
 from .torch_modules import torch_layers
 
 _KNOWN = "known is MlpPolicy of PPO, A2C, SAC, TD3 and DDPG with its own parts"
@@ -74,7 +74,7 @@ def from_stable_baselines3(
             low=rounded(vector("action space low", action_space.low.ravel(), size)),
             high=rounded(vector("action space high", action_space.high.ravel(), size)),
         ),
-        rate_hz=rate_hz,
+        rate_hz=decision_rate({}, rate_hz),
         metadata=said,
     )
 

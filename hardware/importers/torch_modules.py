@@ -24,7 +24,7 @@ from ..network import (
     Network,
     Output,
 )
-from .folding import fold_input, rounded, vector
+from .folding import decision_rate, fold_input, rounded, vector
 
 Named = tuple[str, nn.Module]
 """A module and its path from the root, ``"actor.2"``; empty for the root itself."""
@@ -109,7 +109,7 @@ def from_torch(
             low=rounded(vector("low", low, size)),
             high=rounded(vector("high", high, size)),
         ),
-        rate_hz=rate_hz,
+        rate_hz=decision_rate({}, rate_hz),
         metadata=said,
     )
 

@@ -92,6 +92,17 @@ def test_actions_equal_inference(name, stretch, fly):
     assert network.metadata["origin"]["module"] == "DefaultPPOTorchRLModule"
 
 
+def test_activation_after_the_head(fly):
+    module = build()
+    module.pi.net.mlp.append(nn.Tanh())
+    sequence = np.random.default_rng(3).standard_normal((2, 40, SIZE)).astype(np.float32)
+    network = from_rllib(module, **BOUNDS)
+    assert [layer.outputs for layer in network.layers[-3:]] == [2, 2, 2]
+    np.testing.assert_allclose(
+        fly(network, sequence), deterministic(module, sequence), rtol=0, atol=2e-6
+    )
+
+
 def test_mean_and_deviation_of_a_filter(fly):
     module = build()
     mean, std = np.array([1.0, -2, 0, 3, 0]), np.array([0.5, 2, 1, 1, 4])
@@ -108,6 +119,12 @@ class OwnModule(DefaultPPOTorchRLModule):
 def with_part(name, part):
     module = build()
     setattr(module.encoder.encoder if name == "net" else module, name, part)
+    return module
+
+
+def with_norm():
+    module = build()
+    module.pi.net.mlp.append(nn.LayerNorm(4))
     return module
 
 
@@ -133,6 +150,7 @@ REFUSED = {
         lambda: with_part("encoder", nn.Linear(6, 4)),
         r"^encoder \(Linear\) cannot be exported",
     ),
+    "norm": (with_norm, r"^pi cannot be exported; its last layer with weights must be a Linear"),
     "net": (
         lambda: with_part("net", nn.Linear(5, 6)),
         r"^encoder\.encoder\.net \(Linear\) cannot be exported",

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import torch
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, MlpExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+from stable_baselines3.td3.policies import Actor as TD3Actor
 from torch import nn
 
 from eyas.errors import InputError
@@ -226,6 +227,19 @@ def other_latent():
     return model
 
 
+class OwnExtractor(MlpExtractor):
+    pass
+
+
+class OwnActor(TD3Actor):
+    pass
+
+
+def with_part(model, name, kind):
+    getattr(model.policy, name).__class__ = kind
+    return model
+
+
 IMAGE = gym.spaces.Box(0, 255, (36, 36, 3), np.uint8)
 PARTS = gym.spaces.Dict({"a": gym.spaces.Box(-1, 1, (6,), np.float32)})
 REFUSED = {
@@ -274,6 +288,18 @@ REFUSED = {
         r"^policy\.mlp_extractor\.policy_net\.1 \(LeakyReLU\) cannot be exported",
     ),
     "nan": (deep_nan, r"^policy\.mlp_extractor\.policy_net\.2 \(Linear\): weight at \[0, 1\] = nan"),
+    "mlp": (
+        lambda: with_part(fresh(), "mlp_extractor", OwnExtractor),
+        r"^policy\.mlp_extractor \(OwnExtractor\) cannot be exported",
+    ),
+    "actor": (
+        lambda: with_part(fresh(TD3, buffer=True), "actor", OwnActor),
+        r"^policy\.actor \(OwnActor\) cannot be exported",
+    ),
+    "actor of sac": (
+        lambda: with_part(fresh(SAC, buffer=True), "actor", nn.Identity),
+        r"^policy\.actor \(Identity\) cannot be exported",
+    ),
     "latent": (other_latent, r"^policy\.actor\.latent_pi\.1 \(Hardswish\) cannot be exported"),
 }
 
