@@ -66,6 +66,10 @@ _FUNCTIONS: dict[str, tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """By name: tanh(u), exp(-u) - 1, log(1 + exp(-u)), and where the table ends."""
 
 
+NAMES = tuple(_FUNCTIONS)
+"""All tables."""
+
+
 @cache
 def table(name: str) -> Table:
     """The table of ``tanh``, ``exponential`` or ``softplus`` (:data:`_FUNCTIONS`)."""
@@ -81,9 +85,13 @@ def table(name: str) -> Table:
     fitted = Table(name=name, coefficients=coefficients.astype(np.int32), error=0.0)
     _check(fitted)
     u = np.arange(fitted.largest + 1)
-    values = np.clip(fitted.look_up(u), -_ONE, _ONE)
-    error = np.abs(values / _ONE - function(u / 2.0**ARGUMENT_BITS)).max()
-    beyond = abs(float(values[-1]) / _ONE - float(function(np.array(1e3))))
+    # Rounding must not take a value out of the function's range: gates are within [0, 1] to the bit.
+    values = fitted.look_up(u).reshape(len(rows), -1)
+    low, high = (-_ONE, 0) if name == "exponential" else (0, _ONE)
+    fitted.coefficients[:, 0] += np.maximum(low - values.min(axis=1), 0).astype(np.int32)
+    fitted.coefficients[:, 0] -= np.maximum(values.max(axis=1) - high, 0).astype(np.int32)
+    error = np.abs(fitted.look_up(u) / _ONE - function(u / 2.0**ARGUMENT_BITS)).max()
+    beyond = abs(float(fitted.look_up(u[-1])) / _ONE - float(function(np.array(1e3))))
     return Table(name=name, coefficients=fitted.coefficients, error=max(float(error), beyond))
 
 
@@ -100,7 +108,7 @@ def tanh(x: Integers) -> Integers:
     """Tanh of ``x`` (units of 2^-16, any magnitude), in units of 2^-20, within [-2^20, 2^20]."""
     found = table("tanh")
     u = np.minimum(np.abs(x), found.largest)
-    value = np.minimum(np.maximum(found.look_up(u), 0), _ONE)
+    value = found.look_up(u)
     return np.where(x < 0, -value, value)
 
 
@@ -113,11 +121,10 @@ def exponential(x: Integers) -> Integers:
     """``exp(x) - 1`` of ``x <= 0`` (units of 2^-16; above counts as 0), in units of 2^-20, in [-2^20, 0]."""
     found = table("exponential")
     u = np.minimum(np.maximum(-x, 0), found.largest)
-    return np.minimum(np.maximum(found.look_up(u), -_ONE), 0)
+    return found.look_up(u)
 
 
 def softplus(x: Integers) -> Integers:
     """``log(1 + exp(-|x|))`` of ``x`` (units of 2^-16), in units of 2^-20, within [0, 2^20]."""
     found = table("softplus")
-    u = np.minimum(np.abs(x), found.largest)
-    return np.minimum(np.maximum(found.look_up(u), 0), _ONE)
+    return found.look_up(np.minimum(np.abs(x), found.largest))
