@@ -82,6 +82,13 @@ COMMANDS = (
         example="raptor fly --airframe crazyflie --trajectory figure-eight",
     ),
     Command(
+        words=("export",),
+        config=".hardware.export_config:ExportConfig",
+        function=".hardware.export:export",
+        summary="Turn a policy into C for a flight controller.",
+        example="export runs/raptor/policy.safetensors --target crazyflie",
+    ),
+    Command(
         words=("runs",),
         config=".listing:RunsConfig",
         function=".listing:run",

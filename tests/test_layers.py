@@ -26,7 +26,7 @@ ALLOWED = {
     "curricula": SMALL | {"envs.tasks", "envs.jit", "envs.random"},
     "agents": SMALL | RUN | {"curricula", "envs", "policies"},
     "icrl": SMALL | RUN | {"curricula", "envs", "policies"},
-    "hardware": SMALL | RUN | {"envs", "policies"},
+    "hardware": SMALL | RUN | {"", "envs", "policies"},
     "bench": SMALL | RUN | {"icrl", "agents", "hardware", "curricula", "envs", "policies"},
     "cli": SMALL | {"", "files"},
     "__main__": {"cli"},

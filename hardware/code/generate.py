@@ -146,6 +146,18 @@ def generate(
     )
 
 
+def readme(generated: Generated) -> str:
+    """How to use the files, for those who open the folder."""
+    context = _common(
+        generated.network,
+        generated.name,
+        generated.number_format,
+        generated.fallback,
+        generated.stale_us,
+    )
+    return _render("README.md.j2", context)
+
+
 def check_name(name: str) -> None:
     """Refuse what is no C identifier of the house's style.
 

@@ -61,8 +61,10 @@ class ReferenceExecutor:
         grid = np.where(on_grid, self._committed + period, now_us)
         self._committed = np.where(due, grid, self._committed)
         self._averaged[due] = 0
-        share = np.float32(1) / (self._averaged + np.uint32(1)).astype(np.float32)
-        mean = self._action + (actions - self._action) * share[:, None]
+        number = (self._averaged + np.uint32(1)).astype(np.float32)[:, None]
+        mean = self._action + (actions - self._action) / number
+        # After a step the mean begins anew, whatever it was.
+        mean = np.where(number == 1, actions, mean)
         self._action[fresh] = mean[fresh]
         self._averaged[fresh & (self._averaged < _MOST_AVERAGED)] += 1
         status = status | MEMORY_RESET * anew | COMMITTED * due
