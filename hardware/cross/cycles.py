@@ -56,20 +56,21 @@ def executed(target: Target, program: Path, counts: Path) -> list[Executed]:
     runs: dict[int, int] = {}
     jumps: dict[int, int] = {}
     for line in counts.read_text().splitlines():
-        start, size, ran, jumped = line.split()
-        address, end = int(start, 16), int(start, 16) + int(size)
-        last = address
-        while address < end:
+        start, length, ran, jumped = line.split()
+        address = last = int(start, 16)
+        for _ in range(int(length)):
             runs[address] = runs.get(address, 0) + int(ran)
             last = address
             address += code[address][2]
-        jumps[last] = jumps.get(last, 0) + int(jumped)
+        if _branches(*code[last][:2]):
+            jumps[last] = jumps.get(last, 0) + int(jumped)
     return [
         Executed(mnemonic=code[a][0], operands=code[a][1], runs=n, jumps=jumps.get(a, 0))
         for a, n in sorted(runs.items())
     ]
 
 
+_CONDITION = "(eq|ne|cs|cc|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)?"
 _LINE = re.compile(r"\s*([0-9a-f]+):\t((?:[0-9a-f]{4,8} ?)+)\s*\t(\S+)\s*([^;@]*)")
 
 
@@ -86,8 +87,16 @@ def _disassemble(target: Target, program: Path) -> Mapping[int, tuple[str, str, 
     return code
 
 
+def _branches(mnemonic: str, operands: str) -> bool:
+    """Whether the instruction may go elsewhere than to the next one."""
+    if re.fullmatch(rf"(b|bl|bx|blx){_CONDITION}|cbn?z|tb[bh]", mnemonic):
+        return True
+    if re.match(r"ldm|pop", mnemonic):
+        return "pc" in operands
+    return operands.startswith("pc,")
+
+
 _LIST = re.compile(r"\{(.*)\}")
-_CONDITIONS = "(eq|ne|cs|cc|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)?"
 
 
 def _registers(operands: str) -> int:
@@ -102,9 +111,12 @@ def _registers(operands: str) -> int:
 
 
 def _m4(instruction: Executed) -> tuple[int, int]:
-    """Cycles of a run and of a jump more, Cortex-M4 Technical Reference Manual (DDI 0439), 3.3 and 7.2."""
+    """Cycles of a run, and more of a jump.
+
+    Arm Cortex-M4 Processor Technical Reference Manual, tables of instructions and of the FPU.
+    """
     name, operands = instruction.mnemonic, instruction.operands
-    if re.fullmatch(f"(v?(ldm|stm)(ia|db|fd|ea)?|v?push|v?pop){_CONDITIONS}", name):
+    if re.fullmatch(f"(v?(ldm|stm)(ia|db|fd|ea)?|v?push|v?pop){_CONDITION}", name):
         return 1 + _registers(operands), 2
     if re.match(r"(ldrd|strd)", name):
         return 3, 0
@@ -122,7 +134,7 @@ def _m4(instruction: Executed) -> tuple[int, int]:
 
 
 def _m0(instruction: Executed) -> tuple[int, int]:
-    """The same of the Cortex-M0, Technical Reference Manual (DDI 0432), 3.3; one-cycle multiplier."""
+    """The same by the Arm Cortex-M0 Technical Reference Manual, with the multiplier of one cycle."""
     name, operands = instruction.mnemonic, instruction.operands
     if name == "pop" and "pc" in operands:
         return 1 + _registers(operands), 3  # 4 + N

@@ -15,13 +15,14 @@ STEPS = 200
 """Steps that are hashed and counted."""
 SEED = 0x9E3779B9
 _WORD = 0xFFFF_FFFF
+_NOT_FINITE = 0x7F80_0000
 
 
 def observations(size: int, steps: int = STEPS) -> NDArray[np.float32]:
     """The sequence, shape ``(steps, size)``.
 
-    Multiples of 2^-22 in [-2, 2); in about every eighth step one number is any pattern of 32 bits, NaN
-    and Inf included.
+    Multiples of 2^-22 in [-2, 2); in about every eighth step one number is any pattern of 32 bits, half
+    of these times NaN or Inf.
     """
     random = SEED
 
@@ -38,7 +39,7 @@ def observations(size: int, steps: int = STEPS) -> NDArray[np.float32]:
         row[:] = (drawn * np.float32(2.0**-22) - np.float32(2)).view(np.uint32)
         choice = draw()
         if choice & 7 == 0:
-            row[(choice >> 3) % size] = draw()
+            row[(choice >> 4) % size] = draw() | (_NOT_FINITE if choice & 8 else 0)
     return words.view(np.float32)
 
 

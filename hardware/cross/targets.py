@@ -97,8 +97,6 @@ TARGETS: Mapping[str, Target] = {
             clock_hz=120e6,
         ),
         emulator=_QEMU_ARM,
-        cycle_model="cortex-m4",
-        model_hz=120e6,
     ),
     "cortex-m0": Target(
         title="Cortex-M0 (nRF51822)",

@@ -40,16 +40,13 @@ def missing(programs: Iterable[str]) -> str | None:
     return f"{', '.join(absent)} not found (apt install {' '.join(packages)})"
 
 
-def call(
-    command: list[str], folder: Path, *, seconds: float = _SECONDS, statuses: tuple[int, ...] = (0,)
-) -> str:
+def call(command: list[str], folder: Path, *, seconds: float = _SECONDS) -> str:
     """Run a program and return its standard output.
 
     Args:
         command: the program and its arguments.
         folder: where it runs.
         seconds: after which it is killed.
-        statuses: exit statuses that are no failure.
 
     Raises:
         CrossError: it is missing, fails or takes too long.
@@ -69,7 +66,7 @@ def call(
         raise CrossError(f"{command[0]} did not end within {seconds:g} s") from None
     except OSError as error:
         raise CrossError(f"{command[0]} cannot be run: {error.strerror}") from None
-    if done.returncode not in statuses:
+    if done.returncode != 0:
         raise CrossError(f"{command[0]} failed with status {done.returncode}: {_last(done.stderr)}")
     return done.stdout
 

@@ -3,7 +3,7 @@
  *
  * Debian's QEMU can load plugins but brings no header, so the part of the interface that is used
  * (version 1, QEMU "TCG Plugins" manual) is declared here. Arguments: begin=, end= (addresses of the
- * markers), out= (a file; lines "address bytes runs jumps"). */
+ * markers), out= (a file; lines "address instructions runs jumps"). */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ EXPORTED int qemu_plugin_version = 1;
 typedef struct block {
     struct block *next;
     uint64_t start, end;
-    uint64_t runs, jumps;
+    uint64_t instructions, runs, jumps;
 } block;
 
 static block *blocks;
@@ -71,6 +71,9 @@ static void on_translation(plugin_id id, struct qemu_plugin_tb *tb)
         abort();
     }
     made->start = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0));
+    made->instructions = count;
+    /* Too far behind an instruction after which a page ends: the translator has looked at the next. Such
+     * a block does not end with a branch. */
     made->end = qemu_plugin_insn_vaddr(last) + qemu_plugin_insn_size(last);
     made->next = blocks;
     blocks = made;
@@ -88,7 +91,7 @@ static void on_exit_(plugin_id id, void *argument)
     for (const block *b = blocks; b != NULL; b = b->next) {
         if (b->runs) {
             fprintf(file, "%llx %llu %llu %llu\n", (unsigned long long)b->start,
-                    (unsigned long long)(b->end - b->start), (unsigned long long)b->runs,
+                    (unsigned long long)b->instructions, (unsigned long long)b->runs,
                     (unsigned long long)b->jumps);
         }
     }

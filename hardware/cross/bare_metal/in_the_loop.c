@@ -12,6 +12,13 @@ static subject_state states[VEHICLES];
 static float observation[SUBJECT_OBSERVATIONS];
 static answer reply;
 
+static void copy(unsigned char *to, const void *from, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        to[i] = ((const unsigned char *)from)[i];
+    }
+}
+
 int main(void)
 {
     const int32_t in = open_file("in.fifo", OPEN_READ);
@@ -29,9 +36,7 @@ int main(void)
                 subject_reset(&states[vehicle]);
             }
             reply.status = subject_step(&states[vehicle], observation, reply.action);
-            for (uint32_t i = 0; i < SUBJECT_MEMORY_BYTES; i++) {
-                reply.memory[i] = ((const unsigned char *)&states[vehicle])[i];
-            }
+            copy(reply.memory, &states[vehicle], SUBJECT_MEMORY_BYTES);
             if (!write_all(out, &reply, 4 * SUBJECT_ACTIONS + 4 + SUBJECT_MEMORY_BYTES)) {
                 return 1;
             }

@@ -2,8 +2,10 @@
 #include "semihosting.h"
 #include "sequence.h"
 
-#define STACK_PAINTED 8192u
+#define MOST_PAINTED 65536u
 #define PAINT 0xC5C5C5C5u
+
+extern uint32_t bss_end; /* of the linker script: below it are variables */
 
 static subject_state state;
 static float observation[SUBJECT_OBSERVATIONS];
@@ -112,16 +114,19 @@ __attribute__((noinline)) static uint32_t stack_depth(uint32_t (*call)(void))
 #else
     __asm__ volatile("mv %0, sp" : "=r"(top));
 #endif
-    volatile uint32_t *const bottom = (volatile uint32_t *)(top - STACK_PAINTED);
-    for (uint32_t i = 0; i < STACK_PAINTED / 4; i++) {
-        bottom[i] = PAINT;
+    uintptr_t low = (uintptr_t)&bss_end;
+    if (top - low > MOST_PAINTED) {
+        low = top - MOST_PAINTED;
+    }
+    for (volatile uint32_t *word = (uint32_t *)low; word < (uint32_t *)top; word++) {
+        *word = PAINT;
     }
     (void)call();
-    uint32_t untouched = 0;
-    while (untouched < STACK_PAINTED / 4 && bottom[untouched] == PAINT) {
-        untouched++;
+    const volatile uint32_t *touched = (uint32_t *)low;
+    while (touched < (uint32_t *)top && *touched == PAINT) {
+        touched++;
     }
-    return STACK_PAINTED - 4 * untouched;
+    return (uint32_t)(top - (uintptr_t)touched);
 }
 
 int main(void)

@@ -23,7 +23,8 @@ static inline uint32_t sequence_draw(uint32_t *random)
     return x;
 }
 
-/* Multiples of 2^-22 in [-2, 2); every eighth time one of them is any 32 bits, NaN and Inf included. */
+/* Multiples of 2^-22 in [-2, 2); about every eighth time one of them is any 32 bits, half of these times
+ * NaN or Inf. */
 static inline void sequence_observation(uint32_t *random, float *observation)
 {
     for (uint32_t i = 0; i < SUBJECT_OBSERVATIONS; i++) {
@@ -32,8 +33,8 @@ static inline void sequence_observation(uint32_t *random, float *observation)
     const uint32_t drawn = sequence_draw(random);
     if ((drawn & 7u) == 0) {
         number_word any;
-        any.word = sequence_draw(random);
-        observation[(drawn >> 3) % SUBJECT_OBSERVATIONS] = any.number;
+        any.word = sequence_draw(random) | ((drawn & 8u) ? 0x7F800000u : 0u);
+        observation[(drawn >> 4) % SUBJECT_OBSERVATIONS] = any.number;
     }
 }
 

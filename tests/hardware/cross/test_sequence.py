@@ -1,0 +1,46 @@
+"""The observations that every target makes by itself."""
+
+import numpy as np
+
+from eyas.hardware.cross.sequence import STEPS, expected_hash, fnv1a, observations
+
+
+def test_fnv1a_of_the_draft():
+    """draft-eastlake-fnv, test vectors of FNV-1a with 32 bits."""
+    assert fnv1a(b"") == 0x811C9DC5
+    assert fnv1a(b"a") == 0xE40C292C
+    assert fnv1a(b"foobar") == 0xBF9CF968
+    assert fnv1a(b"bar", fnv1a(b"foo")) == fnv1a(b"foobar")
+
+
+def test_observations_are_ordinary_but_for_a_few():
+    rows = observations(22)
+    assert rows.shape == (STEPS, 22)
+    ordinary = np.abs(rows) <= 2
+    assert 0.97 * STEPS > ordinary.all(axis=1).sum() > 0.8 * STEPS
+    assert np.isnan(rows).any()
+    numbers = rows[ordinary]
+    assert np.ptp(numbers) > 3.9
+    assert abs(numbers.mean()) < 0.1
+
+
+def test_hash_sees_every_step(exported):
+    """One bit of one action changes it."""
+
+    class Wrong:
+        network = exported.network
+        calls = 0
+
+        def initial_state(self, count):
+            return exported.reference.initial_state(count)
+
+        def evaluate(self, observations, memory):
+            actions, memory, status = exported.reference.evaluate(observations, memory)
+            self.calls += 1
+            if self.calls == 150:
+                actions = np.nextafter(actions, np.float32(0))
+            return actions, memory, status
+
+    size = exported.network.observation_size
+    assert expected_hash(exported.reference, size) == expected_hash(exported.reference, size)
+    assert expected_hash(Wrong(), size) != expected_hash(exported.reference, size)
