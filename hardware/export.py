@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
+import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +28,11 @@ from .export_config import ExportConfig
 from .importers.files import load_network
 from .network import Network
 from .page.build import page_files
+from .report import report_page
 from .verify import Verification, verify
 from .verify_table import as_json, print_verification
 
+REPORT = "report.html"
 MANIFEST = "export.json"
 """Marks a folder as an export; what was exported, and what the verification found."""
 
@@ -56,7 +61,7 @@ def export(config: ExportConfig) -> int:
         if found.problems:
             print(f"Nothing was written: {len(found.problems)} of the checks failed.")
             return 1
-    manifest = {
+    manifest: dict[str, Any] = {
         "policy": str(config.policy or SHIPPED.name),
         "target": config.target,
         "number_format": config.format,
@@ -65,7 +70,10 @@ def export(config: ExportConfig) -> int:
         "description": generated.description,
         "verification": as_json(found) if found is not None else None,
     }
-    write_folder(folder, {**files, MANIFEST: json.dumps(manifest, indent=1) + "\n"})
+    files |= {MANIFEST: json.dumps(manifest, indent=1) + "\n"}
+    if found is not None:
+        files[REPORT] = report_page(found, manifest["policy"], shlex.join(["eyas", *sys.argv[1:]]))
+    write_folder(folder, files)
     print(f"{folder}: {', '.join(sorted(files))}")
     if found is None:
         print("Not verified; without --no-verify the C is compared with the Python policy bit for bit.")
