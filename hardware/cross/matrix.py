@@ -29,6 +29,7 @@ from .tools import CrossError
 
 OPT_LEVELS = ("-O2", "-O3", "-Os")
 _COUNTS = "counts.txt"
+_COUNTED = ("step", "peek", "control")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,11 +168,9 @@ def _report(
             generated, target, folder, "web.c" if target.machine is None else "measure.c"
         )
         lines, not_modelled = _run(target, program, no_plugin)
-        counts = {
-            key: _counts(instructions(target, lines, key))
-            for key in ("step", "peek", "control")
-            if target.machine is not None
-        }
+        counts: dict[str, Counts] = {}
+        if target.machine is not None:
+            counts = {key: _counts(instructions(target, lines, key)) for key in _COUNTED}
         modelled = None
         if target.cycle_model is not None and not_modelled is None:
             modelled = _model(generated, target, program)
@@ -187,7 +186,9 @@ def _report(
         figures=figures,
         state_size=lines["state"][0],
         stack={key[6:]: lines[key][0] for key in lines if key.startswith("stack_")},
-        **counts,
+        step=counts.get("step"),
+        peek=counts.get("peek"),
+        control=counts.get("control"),
     )
 
 
