@@ -151,6 +151,24 @@ def link(objects, library):
 
 
 @pytest.fixture(scope="session")
+def build_glue():
+    """Compile a board's glue: ``build_glue(board, folder, **options)``."""
+    return build
+
+
+@pytest.fixture(scope="session")
+def link_glue():
+    """Make a library of objects: ``link_glue(objects, library)``."""
+    return link
+
+
+@pytest.fixture(scope="session", name="quadrotor_network")
+def quadrotor_network_fixture():
+    """Make networks of the right layout."""
+    return quadrotor_network
+
+
+@pytest.fixture(scope="session")
 def libraries(tmp_path_factory):
     """Compiled glue by board; each with the recording policy."""
     for tool in ("gcc", "g++"):
@@ -245,10 +263,14 @@ class Craft:
         self.time = 1_000_000
         self.start()
 
-    def show(self, position, rotation, velocity, rates, target=(0, 0, 0), speed=(0, 0, 0), yaw=0.0):
-        """Tell everything, run the loop once where the policy is due, and return the observation."""
+    def feed(self, position, rotation, velocity, rates, target=(0, 0, 0), speed=(0, 0, 0), yaw=0.0):
+        """Tell everything, 10 ms later than before, and run the loop once; the policy is due then."""
         self.time += 10_000
         self.tell(*map(np.asarray, (position, rotation, velocity, rates, target, speed)), yaw)
+
+    def show(self, *truth, **target):
+        """The same; returns the observation that a recording policy was given."""
+        self.feed(*truth, **target)
         return self.glue.shown
 
 
@@ -310,6 +332,13 @@ class Px4(Craft):
         self.glue.set_rate(floats(LEFT @ rates), self.time)
         self.glue.wake()
 
+    def feed_attitude(self, rotation, rates):
+        """All but positions and set-points."""
+        self.glue.set_time(self.time)
+        self.glue.set_attitude(floats(wxyz(LEFT @ rotation @ LEFT)))
+        self.glue.set_rate(floats(LEFT @ rates), self.time)
+        self.glue.wake()
+
     def published(self):
         """How often, the numbers, and the time of the sample."""
         control, sampled = (ctypes.c_float * 12)(), ctypes.c_uint64()
@@ -335,13 +364,17 @@ class Betaflight(Craft):
         self.glue.policy_betaflight_control.restype = ctypes.c_bool
         assert self.glue.policy_betaflight_init()
 
-    def tell(self, position, rotation, velocity, rates, target, speed, yaw):
+    def feed_attitude(self, rotation, rates):
+        """All but poses and targets."""
         off = Rotation.from_euler("z", -self.heading_offset).as_matrix()
-        heading = np.arctan2(rotation[1, 0], rotation[0, 0])
         self.glue.set_state(floats(wxyz(off @ rotation)), floats(np.degrees(rates)))
+        self.flew = self.control()
+
+    def tell(self, position, rotation, velocity, rates, target, speed, yaw):
+        heading = np.arctan2(rotation[1, 0], rotation[0, 0])
         self.glue.policy_set_pose(self.time % 2**32, floats(position), floats(velocity), heading)
         self.glue.policy_set_target(floats(target), floats(speed), yaw)
-        self.flew = self.control()
+        self.feed_attitude(rotation, rates)
 
     def control(self, armed=True, wanted=True):
         return self.glue.policy_betaflight_control(self.time % 2**32, armed, wanted)
@@ -376,12 +409,16 @@ class Stampfly(Craft):
         yaw = np.arctan2(x * y + w * z, 0.5 - y * y - z * z) + np.pi
         return pitch, roll, -yaw  # Roll_angle is the filter's pitch
 
-    def tell(self, position, rotation, velocity, rates, target, speed, yaw):
+    def feed_attitude(self, rotation, rates):
+        """All but poses and targets."""
         self.glue.set_state(floats(self.angles(rotation)), floats(LEFT @ rates))
+        self.flew = self.control()
+
+    def tell(self, position, rotation, velocity, rates, target, speed, yaw):
         heading = np.arctan2(rotation[1, 0], rotation[0, 0])
         self.glue.pose(self.time % 2**32, floats(position), floats(velocity), heading)
         self.glue.target(floats(target), floats(speed), yaw)
-        self.flew = self.control()
+        self.feed_attitude(rotation, rates)
 
     def control(self, wanted=True):
         return bool(self.glue.turn(self.time % 2**32, wanted))
