@@ -28,7 +28,7 @@ def flying(tmp_path_factory, build_glue, link_glue):
     made = {}
     for board in BOARDS:
         folder = tmp_path_factory.mktemp(f"{board}_flying")
-        flags = ("-fPIC", *(("-ffast-math",) if board == "betaflight" else ()))
+        flags = ("-fPIC", *(("-ffast-math", "-flto") if board == "betaflight" else ()))
         made[board] = link_glue(
             build_glue(board, folder, flags=flags, policy_files=files), folder / "glue.so"
         )
