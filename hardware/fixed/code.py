@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import jinja2
 import numpy as np
+from numpy.typing import NDArray
 
 from . import table
 from .quantise import (
@@ -84,7 +86,8 @@ def fixed_source(name: str, fixed: FixedNetwork) -> FixedSource:
         memory_size=network.memory_size,
         has_previous=previous is not None,
         previous_action=previous or 0,
-        memory_checks=_checks(memory),
+        memory_checks=_checks(memory, fixed.hidden),
+        spare_bits=(1 << fixed.memory_shift) - 1,
         initial_memory=f"{name}_constants({program.at['initial']}u)",
         widest=program.widest,
         body=program.body,
@@ -103,12 +106,12 @@ def fixed_source(name: str, fixed: FixedNetwork) -> FixedSource:
     )
 
 
-def _checks(limit: Integers) -> list[dict[str, int]]:
+def _checks(limit: Integers, hidden: NDArray[np.bool_]) -> list[dict[str, int]]:
     """Ranges of the memory that have the same limit."""
-    edges = [0, *(np.flatnonzero(np.diff(limit)) + 1).tolist(), len(limit)]
+    edges = [0, *(np.flatnonzero((np.diff(limit) != 0) | np.diff(hidden)) + 1).tolist(), len(limit)]
     return [
-        {"start": start, "end": end, "limit": int(limit[start])}
-        for start, end in zip(edges[:-1], edges[1:], strict=True)
+        {"start": start, "end": end, "limit": int(limit[start]), "hidden": int(hidden[start])}
+        for start, end in itertools.pairwise(edges)
         if end > start
     ]
 
@@ -156,7 +159,7 @@ class _Program:
             elif isinstance(layer, FixedActivation):
                 self._activation(layer, vector)
             else:
-                self._recurrent(layer, start, vector, last=after is None)
+                self._recurrent(layer, start, vector)
                 start += len(layer.initial)
         self.at["initial"] = self._constant(self.fixed.initial_memory)
         output = self.fixed.output
@@ -186,7 +189,7 @@ class _Program:
         reach = given.reach.view(np.uint32).astype(np.int64)
         self.at["reach"] = self._constant(reach)
         base = 150 - given.exponent + (6 if given.centers else 0)
-        derived = ((reach - 1) >> 23) + 3
+        derived = (reach >> 23) + 2
         self.at["base"] = None if (derived == base).all() else self._constant(base)
         self.at["center"] = self._constant(given.center) if given.centers else None
         self.at["limit"] = self._constant(given.limit) if given.centers else None
@@ -207,7 +210,8 @@ class _Program:
             if name in table.NAMES:
                 found = table.table(name)
                 start = self._constant(found.coefficients)
-                self.tables[name] = {"start": start, "largest": found.largest}
+                bits = found.largest.bit_length()
+                self.tables[name] = {"start": start, "largest": found.largest, "bits": bits}
 
     def _rows(self, rows: Rows, order: Sequence[int]) -> None:
         """Append groups of four rows; a row of -1 is one of zeros."""
@@ -290,17 +294,23 @@ class _Program:
             self.widest[buffer] = max(self.widest[buffer], size + 1)
             self.body.append(f"{buffer}[{size}] = 0;")
 
-    def _recurrent(self, layer: FixedGru | FixedLstm, start: int, vector: bool, last: bool) -> None:
+    def _recurrent(self, layer: FixedGru | FixedLstm, start: int, vector: bool) -> None:
         size, inputs = layer.hidden.weight.shape[1], layer.input.weight.shape[1]
-        gates = 3 if isinstance(layer, FixedGru) else 4
+        places = (0, 1, 2) if isinstance(layer, FixedGru) else (2, 0, 1, 3)
+        gates = len(places)
         offset = f"{start}u + " if start else ""
-        self.widest["recalled"] = max(self.widest["recalled"], size + size % 2)
         self.widest["sums"] = max(self.widest["sums"], 8 * gates)
-        self._each("recalled", size, self._vector(f"before[{offset}i]", True))
-        self._pad("recalled", size, True)
+        recalled = f"before + {start}" if start else "before"
+        ready = self.fixed.memory_shift > 0  # the memory is what the matrices read
+        if not ready or size % 2:
+            recalled = "recalled"
+            self.widest["recalled"] = max(self.widest["recalled"], size + size % 2)
+            value = f"before[{offset}i]"
+            self._each("recalled", size, value if ready else self._vector(value, True))
+            self._pad("recalled", size, True)
         for first in range(0, size, 4):
             units = _padded(range(first, min(first + 4, size)))
-            order = [-1 if unit < 0 else gate * size + unit for gate in range(gates) for unit in units]
+            order = [-1 if unit < 0 else gate * size + unit for gate in places for unit in units]
             self._rows(layer.input, order)
             self._rows(layer.hidden, order)
         name, half = self.name, 4 * gates
@@ -308,49 +318,62 @@ class _Program:
         self.body += [
             f"for (start = 0u; start < {size}u; start += 4u) {{",
             f"    at = {name}_rows(at, {self.result}, {self._shape(inputs)}u, sums, sums + {half});",
-            f"    at = {name}_rows(at, recalled, {self._shape(size)}u, sums + {half}, sums + {2 * half});",
-            f"    for (i = 0u; i < 4u{end}; ++i) {{",
+            f"    at = {name}_rows(at, {recalled}, {self._shape(size)}u, sums + {half}, sums + {2 * half});",
         ]
         lines = (
             self._gru(layer, offset) if isinstance(layer, FixedGru) else self._lstm(layer, offset, size)
         )
-        self.body += ["        " + line for line in lines] + ["    }", "}"]
+        switches = 4 * gates - 4
+        total = self.argument(f"sums[i] + sums[{half}u + i]", layer.exponent, half=True)
+        if isinstance(layer, FixedLstm):  # g comes first: it is a tanh
+            total = total.replace("i]", "4u + i]")
+        at = "4u + i" if isinstance(layer, FixedLstm) else "i"
+        self.body += [
+            f"    for (i = 0u; i < {switches}u; ++i) {{",
+            f"        sums[{at}] = {name}_half_sigmoid({total});",
+            "    }",
+            f"    for (i = 0u; i < 4u{end}; ++i) {{",
+            *["        " + line for line in lines],
+            "    }",
+            "}",
+        ]
         self.result = f"(after + {start})" if start else "after"
-        if not last:
-            source, self.result = self.result, self._free(size)
-            self._each(self.result, size, self._vector(f"{source}[i]", vector))
-            self._pad(self.result, size, vector)
-
-    def _gate(self, gate: int, gates: int, exponent: int) -> str:
-        total = f"sums[{4 * gate}u + i] + sums[{4 * (gates + gate)}u + i]"
-        return f"{self.name}_half_sigmoid({self.argument(total, exponent, half=True)})"
+        if ready and vector and size % 2 == 0:
+            return
+        source, self.result = self.result, self._free(size + size % 2)
+        value = f"{source}[i]"
+        if ready:
+            value = value if vector else f"{value} >> {self.fixed.memory_shift}"
+        else:
+            value = self._vector(value, vector)
+        self._each(self.result, size, value)
+        self._pad(self.result, size, vector)
 
     def _gru(self, layer: FixedGru, offset: str) -> list[str]:
-        name = self.name
-        total = f"sums[8u + i] + {name}_scaled(r, sums[20u + i])"
+        name, shift = self.name, self.fixed.memory_shift
+        total = f"sums[8u + i] + {name}_scaled(sums[i], sums[20u + i])"
         n = _to_memory(f"{name}_tanh({self.argument(total, layer.exponent)})", layer.memory_exponent)
+        before = f"before[{offset}start + i]" + (f" >> {shift}" if shift else "")
+        after = f"n + {name}_scaled(sums[4u + i], ({before}) - n)"
         return [
-            f"const int32_t r = {self._gate(0, 3, layer.exponent)};",
-            f"const int32_t z = {self._gate(1, 3, layer.exponent)};",
             f"const int32_t n = {n};",
-            f"after[{offset}start + i] = n + {name}_scaled(z, before[{offset}start + i] - n);",
+            f"after[{offset}start + i] = " + (f"({after}) * {1 << shift};" if shift else f"{after};"),
         ]
 
     def _lstm(self, layer: FixedLstm, offset: str, size: int) -> list[str]:
-        name = self.name
-        shift = table.VALUE_BITS - layer.cell_exponent
-        kept = f"{name}_scaled({self._gate(1, 4, layer.exponent)}, before[{offset}{size}u + start + i])"
-        new = f"{name}_scaled({self._gate(0, 4, layer.exponent)}, g)"
+        name, shift = self.name, table.VALUE_BITS - layer.cell_exponent
+        kept = f"{name}_scaled(sums[8u + i], before[{offset}{size}u + start + i])"
+        new = f"{name}_scaled(sums[4u + i], g)"
         new = f"({new} >> {shift})" if shift >= 0 else f"{new} * {1 << -shift}"
         limit = layer.cell_limit
         cell = f"{name}_tanh({self.argument('c', layer.cell_exponent)})"
-        after = f"{name}_scaled({self._gate(3, 4, layer.exponent)}, {cell})"
-        total = "sums[8u + i] + sums[24u + i]"
+        after = _to_memory(f"{name}_scaled(sums[12u + i], {cell})", layer.memory_exponent)
+        left = self.fixed.memory_shift
         return [
-            f"const int32_t g = {name}_tanh({self.argument(total, layer.exponent)});",
+            f"const int32_t g = {name}_tanh({self.argument('sums[i] + sums[16u + i]', layer.exponent)});",
             f"const int32_t c = {name}_clip({kept} + {new}, -{limit}, {limit});",
             f"after[{offset}{size}u + start + i] = c;",
-            f"after[{offset}start + i] = {_to_memory(after, layer.memory_exponent)};",
+            f"after[{offset}start + i] = " + (f"({after}) * {1 << left};" if left else f"{after};"),
         ]
 
 

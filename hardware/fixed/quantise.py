@@ -163,8 +163,16 @@ class FixedNetwork:
     @property
     def initial_memory(self) -> NDArray[np.int32]:
         """What an episode starts with, shape ``(memory size,)``."""
-        parts = [np.zeros(0, np.int64), *(layer.initial for layer in self.recurrent())]
+        parts = [np.zeros(0, np.int64)]
+        for layer in self.recurrent():
+            size = layer.hidden.weight.shape[1]
+            parts += [layer.initial[:size] << self.memory_shift, layer.initial[size:]]
         return np.concatenate(parts).astype(np.int32)
+
+    @property
+    def memory_shift(self) -> int:
+        """Hidden values lie this much to the left in the memory: as the matrices of ``q15`` read them."""
+        return 8 if self.number_format == "q15" else 0
 
     @property
     def memory_limit(self) -> Integers:
@@ -172,9 +180,18 @@ class FixedNetwork:
         parts = [np.zeros(0, np.int64)]
         for layer in self.recurrent():
             size = layer.hidden.weight.shape[1]
-            parts.append(np.full(size, layer.limit))
+            parts.append(np.full(size, layer.limit << self.memory_shift))
             if isinstance(layer, FixedLstm):
                 parts.append(np.full(size, layer.cell_limit))
+        return np.concatenate(parts)
+
+    @property
+    def hidden(self) -> NDArray[np.bool_]:
+        """Which numbers of the memory are hidden values; the others are cells."""
+        parts = [np.zeros(0, np.bool_)]
+        for layer in self.recurrent():
+            size = layer.hidden.weight.shape[1]
+            parts.append(np.arange(len(layer.initial)) < size)
         return np.concatenate(parts)
 
     def recurrent(self) -> list[FixedGru | FixedLstm]:
@@ -276,7 +293,8 @@ def quantise(
 
 def _input(network: Network, first: Layer, number_format: FixedFormat) -> FixedInput:
     center, limit = network.input.center.astype(np.float64), network.input.limit.astype(np.float64)
-    exponent = VECTOR_BITS - _ceil_log2(limit)
+    # A limit that is no power of two takes a bit more, so that its exponent alone says how to shift.
+    exponent = VECTOR_BITS - np.floor(np.log2(limit)).astype(np.int64)
     if number_format == "int8":
         # Coarser observations make a column's weights larger, up to those of the largest column.
         weight = first.weight if isinstance(first, Linear) else first.weight_input  # type: ignore[union-attr]

@@ -43,6 +43,8 @@ class FixedReference:
         self.network = fixed.network
         self._initial = fixed.initial_memory
         self._memory_limit = fixed.memory_limit
+        # Bits that are always 0, and by how much every number is shifted.
+        self._shift = np.where(fixed.hidden, fixed.memory_shift, 0)
 
     def initial_state(self, count: int) -> Memory:
         """The memory at the start of ``count`` episodes, shape ``(count, memory size)``."""
@@ -70,8 +72,9 @@ class FixedReference:
         self._check(observations, memory)
         x, bad, saturated = self._guard(observations)
         before = memory.astype(np.int64)
-        lost = ~((before <= self._memory_limit) & (before >= -self._memory_limit)).all(axis=1)
-        before = np.where(lost[:, None], self._initial, before)
+        there = (before <= self._memory_limit) & (before >= -self._memory_limit)
+        lost = ~(there & (before & ((1 << self._shift) - 1) == 0)).all(axis=1)
+        before = np.where(lost[:, None], self._initial, before) >> self._shift
         after = [np.zeros((len(observations), 0), np.int64)]
         start = 0
         for layer in self.fixed.layers:
@@ -89,9 +92,9 @@ class FixedReference:
                 )
                 after.append(run)
                 x = run[:, : layer.hidden.weight.shape[1]]
-        kept = np.where(bad[:, None], before, np.concatenate(after, axis=1)).astype(np.int32)
+        kept = np.where(bad[:, None], before, np.concatenate(after, axis=1)) << self._shift
         status = NONFINITE_INPUT * bad + SATURATED_INPUT * saturated + MEMORY_RESET * lost
-        return self._output(x), kept, status.astype(np.uint32)
+        return self._output(x), kept.astype(np.int32), status.astype(np.uint32)
 
     def _check(self, observations: Array, memory: Memory) -> None:
         for name, array, size, kind in (

@@ -59,11 +59,11 @@ class Table:
 
 
 _FUNCTIONS: dict[str, tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], int]] = {
-    "tanh": (np.tanh, 7),
-    "exponential": (lambda u: np.exp(-u) - 1, 14),
-    "softplus": (lambda u: np.log1p(np.exp(-u)), 14),
+    "tanh": (np.tanh, 8),
+    "exponential": (lambda u: np.exp(-u) - 1, 16),
+    "softplus": (lambda u: np.log1p(np.exp(-u)), 16),
 }
-"""By name: tanh(u), exp(-u) - 1, log(1 + exp(-u)), and where the table ends."""
+"""By name: tanh(u), exp(-u) - 1, log(1 + exp(-u)), and where the table ends: a power of two."""
 
 
 NAMES = tuple(_FUNCTIONS)
