@@ -14,7 +14,7 @@ from ..code.generate import Generated
 from ..network import Network
 from .compiled import CompiledPolicy
 from .executor import ReferenceExecutor
-from .worlds import drive, random_observations
+from .worlds import drive, random_memories, random_observations
 
 Array = NDArray[np.float32]
 
@@ -203,22 +203,9 @@ def _memories(
     copies: int,
     rng: np.random.Generator,
 ) -> None:
-    """Memories near the initial one, anywhere around their range, and of random bits."""
-    size = generated.network.memory_size
+    """One step from memories of all kinds."""
     for step in range(steps):
-        pair = _Pair(generated.reference, compiled, ledger, "memory")
-        start = pair.initial_state(copies)
-        if start.dtype == np.float32:
-            near = start + rng.normal(size=start.shape).astype(np.float32)
-            words = rng.integers(0, 2**32, start.shape, dtype=np.uint32).view(np.float32)
-        else:
-            near = np.clip(start + rng.integers(-(2**14), 2**14, start.shape), -(2**15), 2**15 - 1)
-            words = rng.integers(-(2**15), 2**15, start.shape, dtype=start.dtype)
-        kind = rng.integers(0, 3, (copies, 1))
-        one = rng.integers(0, size, (copies, 1)) == np.arange(size)
-        memory = np.where(kind == 0, near, start)
-        memory = np.where((kind == 1) & one, words, memory)
-        memory = np.where(kind == 2, words, memory).astype(start.dtype)
+        memory = random_memories(generated, rng, copies)
         observations = random_observations(generated.network, rng, copies)
         expected = generated.reference.evaluate(observations, memory)
         found = compiled.evaluate(observations, memory)
@@ -238,7 +225,8 @@ def _executor(
     network = generated.network
     executor, states = ReferenceExecutor(generated, copies), compiled.reset(copies)
     period, stale = round(1e6 / network.rate_hz), generated.stale_us
-    pauses = np.array([0, 1, period // 4, period // 2, period, period + 1, 3 * period, stale + 1])
+    early = period - period // 16
+    pauses = np.array([0, 1, period // 4, period // 2, early - 1, early, period, 3 * period, stale + 1])
     ages = np.array([0, 1, period // 2, period, stale, stale + 1, 2**31, 2**32 - 1])
     likely = np.array([0.4, 0.1, 0.1, 0.3, 0.04, 0.02, 0.02, 0.02])
     now = rng.integers(0, 2**32, copies, dtype=np.uint32)

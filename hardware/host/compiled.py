@@ -43,8 +43,8 @@ class CompiledPolicy:
     ) -> None:
         self.compiler = compiler or find_compiler()
         self.network = generated.network
-        self.memory_type: DTypeLike = np.float32 if generated.number_format == "float32" else np.int16
         self._initial = generated.reference.initial_state(1)
+        self.memory_type = self._initial.dtype
         with tempfile.TemporaryDirectory(prefix="eyas-") as name:
             folder = Path(name)
             sources = [*write_sources(generated, folder), "host-batch.c"]
@@ -196,7 +196,8 @@ def _names(generated: Generated) -> str:
     can a file's name with a hyphen.
     """
     name, upper = generated.name, generated.name.upper()
-    number = "float" if generated.number_format == "float32" else "int16_t"
+    kind = generated.reference.initial_state(1).dtype
+    number = "float" if kind == np.float32 else f"{kind.name}_t"
     lines = [
         f'#include "{name}.h"',
         f"typedef {number} PolicyNumber;",

@@ -87,7 +87,7 @@ class Compiler:
                 self.run([*flags, "main.c", "-o", "main"], folder)
             except CompilationError:
                 return False
-        return True
+            return (folder / "main").is_file()
 
 
 def find_compilers(environment: Mapping[str, str] = os.environ) -> tuple[Compiler, ...]:
@@ -154,4 +154,5 @@ def _probe(call: str) -> Compiler | None:
         family = "gcc"
     if family is None:
         return None
-    return Compiler(command=(path, *more), family=family, version=said.splitlines()[0])
+    compiler = Compiler(command=(path, *more), family=family, version=said.splitlines()[0])
+    return compiler if compiler.accepts() else None

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz-ranges.h"
 #include "policy-names.h"
+
+#include "fuzz-ranges.h"
 
 #define INFINITY_BITS 0x7f800000u
 #define RECOVERY_CALLS 3
@@ -172,6 +173,19 @@ static int same_decision(const Decision *one, const Decision *other)
     return memcmp(one, other, sizeof *one) == 0;
 }
 
+/* A bad number is one that makes the first layer see 0. */
+static void check_counts_as_zero(const PolicyState *state, const float *observation, const Decision *decision)
+{
+    float harmless[PolicyObservations];
+    Decision expected;
+    uint32_t i;
+    for (i = 0u; i < PolicyObservations; ++i) {
+        harmless[i] = is_finite(observation[i] - center[i]) ? observation[i] : center[i];
+    }
+    expected.status = PolicyPeek(state, harmless, expected.action) | PolicyNonfinite;
+    require(same_decision(&expected, decision), "a NaN or Inf counts as 0");
+}
+
 /* A step that has been looked at before; what holds for every step is checked. */
 static Decision step(PolicyState *state, const float *observation)
 {
@@ -189,6 +203,9 @@ static Decision step(PolicyState *state, const float *observation)
     if (bad && (decision.status & PolicyMemoryReset) == 0u) {
         require(same_memory(state, &before), "a NaN or Inf leaves the memory as it was");
     }
+    if (bad) {
+        check_counts_as_zero(&before, observation, &decision);
+    }
     nonfinite_inputs += (decision.status & PolicyNonfinite) != 0u;
     saturated_inputs += (decision.status & PolicySaturated) != 0u;
     memory_resets += (decision.status & PolicyMemoryReset) != 0u;
@@ -196,7 +213,7 @@ static Decision step(PolicyState *state, const float *observation)
 }
 
 /* Any input, then a clean one: nothing of a bad input is left. */
-static void fuzz_step(PolicyState *state)
+static void check_steps(PolicyState *state)
 {
     float fresh[PolicyObservations];
     PolicyState twin = *state;
@@ -215,13 +232,16 @@ static void fuzz_step(PolicyState *state)
 }
 
 /* At any time, with samples of any age. */
-static void fuzz_control(PolicyState *state, uint32_t *now)
+static void check_calls(PolicyState *state, uint32_t *now)
 {
     static const uint32_t pauses[] = {
         0u, 1u, PolicyPeriod / 4u, PolicyPeriod / 2u, PolicyPeriod - 1u, PolicyPeriod, PolicyPeriod + 1u,
         2u * PolicyPeriod, PolicyStaleAge, PolicyStaleAge + 1u,
     };
-    static const uint32_t ages[] = { 0u, 1u, PolicyPeriod, PolicyStaleAge, PolicyStaleAge + 1u };
+    static const uint32_t ages[] = {
+        0u, 1u, PolicyPeriod, PolicyStaleAge, PolicyStaleAge + 1u, 0u - 1u, 0u - PolicyStaleAge,
+        0u - PolicyStaleAge - 1u,
+    };
     const PolicyState before = *state;
     const uint32_t drawn = random_word();
     uint32_t pause = pauses[drawn % (sizeof pauses / sizeof pauses[0])];
@@ -232,13 +252,15 @@ static void fuzz_control(PolicyState *state, uint32_t *now)
         pause = random_word();
     }
     if ((drawn >> 20) % 16u == 0u) {
-        age = random_word() & 0x7fffffffu;
+        age = random_word();
     }
     *now += pause;
     decision.status = PolicyControl(state, *now, *now - age, input, decision.action);
     check_action(decision.action);
     require(is_memory_valid(state), "the memory is finite and within its range");
-    require(((decision.status & PolicyStale) != 0u) == (age > PolicyStaleAge), "exactly an old sample is stale");
+    /* A sample may seem to lie ahead of now by as much. */
+    require(((decision.status & PolicyStale) != 0u) == (age > PolicyStaleAge && age < 0u - PolicyStaleAge),
+        "exactly an old sample is stale");
     if ((decision.status & PolicyStale) != 0u) {
         for (i = 0u; i < PolicyActions; ++i) {
             require(to_bits(decision.action[i]) == to_bits(fallback[i]), "a stale sample gives the fallback");
@@ -277,7 +299,7 @@ static void corrupt(PolicyState *state)
 }
 
 /* Memory whose bits have been changed. */
-static void fuzz_corruption(const PolicyState *healthy, uint32_t now)
+static void check_corruption(const PolicyState *healthy, uint32_t now)
 {
     float fresh[PolicyObservations];
     PolicyState state = *healthy;
@@ -318,7 +340,7 @@ static void fuzz_corruption(const PolicyState *healthy, uint32_t now)
 }
 
 /* Far more calls in a period than its counter can hold. */
-static void fuzz_hurry(void)
+static void check_hurry(void)
 {
     PolicyState state;
     Decision decision;
@@ -350,13 +372,13 @@ int main(int count, char **arguments)
     PolicyReset(&controlled);
     for (input_number = 0u; input_number < inputs; ++input_number) {
         draw_input();
-        fuzz_step(&state);
-        fuzz_control(&controlled, &now);
+        check_steps(&state);
+        check_calls(&controlled, &now);
         if (input_number % 8u == 0u) {
-            fuzz_corruption(input_number % 16u ? &state : &controlled, now);
+            check_corruption(input_number % 16u ? &state : &controlled, now);
         }
     }
-    fuzz_hurry();
+    check_hurry();
     printf("inputs %lu\n", (unsigned long)inputs);
     printf("nonfinite %lu\n", (unsigned long)nonfinite_inputs);
     printf("saturated %lu\n", (unsigned long)saturated_inputs);

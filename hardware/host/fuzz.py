@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..bounds import memory_limits
 from ..code.generate import Generated
 from ..code.program import float_literal
-from ..reference import MEMORY_RESET
 from .compiled import write_sources
 from .compilers import STANDARD, WARNINGS, Compiler, find_compiler
+from .worlds import memory_limits
 
 SANITIZERS = (
     "-fsanitize=address,undefined,float-cast-overflow,float-divide-by-zero",
@@ -127,29 +125,14 @@ def _ranges(generated: Generated) -> str:
         "high": network.output.high,
         "fallback": generated.fallback,
     }
-    if network.memory_size:
-        parts["memory_limit"] = _memory_limit(generated)
     lines = ["/* How many observations NAME_control reads: it fills in the previous action itself. */"]
     lines.append(f"#define PolicyOwnObservations {size if previous is None else previous}u")
     for name, values in parts.items():
         numbers = ", ".join(float_literal(value) for value in values)
         lines.append(f"static const float {name}[{len(values)}] = {{ {numbers} }};")
+    if network.memory_size:
+        limits = memory_limits(generated)
+        literal = float_literal if limits.dtype == np.float32 else str
+        numbers = ", ".join(literal(value) for value in limits.tolist())
+        lines.append(f"static const PolicyNumber memory_limit[{len(limits)}] = {{ {numbers} }};")
     return "\n".join(lines) + "\n"
-
-
-def _memory_limit(generated: Generated) -> NDArray[np.float32]:
-    """What each number of the memory must not exceed in magnitude, shape ``(memory size,)``."""
-    if generated.number_format == "float32":
-        return memory_limits(generated.network)
-    # The integers' ranges follow from the scales that were chosen; ask the reference by bisection.
-    reference, size = generated.reference, generated.network.memory_size
-    observations = np.tile(generated.network.input.center, (size, 1))
-    within, beyond = np.zeros(size, np.int64), np.full(size, 2**15)
-    while (beyond - within > 1).any():
-        middle = (within + beyond) // 2
-        memory = reference.initial_state(size)
-        memory[np.diag_indices(size)] = middle
-        _, _, status = reference.evaluate(observations, memory)
-        lost = (status & MEMORY_RESET) != 0
-        within, beyond = np.where(lost, within, middle), np.where(lost, middle, beyond)
-    return within.astype(np.float32)

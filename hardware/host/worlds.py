@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,9 @@ from ...envs.quadrotor.evaluation.flight import Pilot
 from ...envs.quadrotor.evaluation.own_simulator import OwnSimulator
 from ...envs.quadrotor.evaluation.protocols import PROTOCOLS, Conditions
 from ...policies.quadrotor_metadata import ACTION_SIZE, OBSERVATION_SIZE
+from .. import bounds
+from ..code.generate import Generated
+from ..fixed.reference import FixedReference
 from ..network import Network
 
 Array = NDArray[np.float32]
@@ -67,6 +72,27 @@ def random_observations(network: Network, rng: np.random.Generator, count: int) 
     share = np.where(rng.random((count, 1)) < 0.5, 0, rng.random((count, 1)) ** 2)
     chosen = np.where(rng.random((count, size)) < share, rng.integers(1, 5, (count, size)), 0)
     return np.choose(chosen, (*kinds, *others)).astype(np.float32)
+
+
+def memory_limits(generated: Generated) -> NDArray[Any]:
+    """What no number of the memory exceeds in magnitude, in its own type, shape ``(memory size,)``."""
+    reference = generated.reference
+    if isinstance(reference, FixedReference):
+        return np.asarray(reference.fixed.memory_limit).astype(reference.initial_state(1).dtype)
+    return bounds.memory_limits(generated.network)
+
+
+def random_memories(generated: Generated, rng: np.random.Generator, count: int) -> NDArray[Any]:
+    """Memories around their range, initial ones with one random word, and random words throughout."""
+    start = generated.reference.initial_state(count)
+    reach = 1.05 * memory_limits(generated).astype(np.float64)
+    near = (reach ** rng.uniform(0, 1, (count, 1)) * rng.uniform(-1, 1, start.shape)).astype(
+        start.dtype
+    )
+    word = np.dtype(f"u{start.dtype.itemsize}")
+    words = rng.integers(0, 2 ** (8 * word.itemsize), start.shape, dtype=word).view(start.dtype)
+    one = rng.integers(0, start.shape[1], (count, 1)) == np.arange(start.shape[1])
+    return np.choose(rng.integers(0, 3, (count, 1)), [near, np.where(one, words, start), words])
 
 
 def drive(network: Network, pilot: Pilot, count: int, seed: int) -> None:
