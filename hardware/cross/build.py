@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..code.generate import Generated
-from .sequence import SEED, STEPS
+from ..network import Network
+from .sequence import SEED, steps_of
 from .targets import Target
 from .tools import call
 
 BARE_METAL = Path(__file__).with_name("bare_metal")
-COUNTED_STEPS = 20
-"""Steps of which ``peek``, ``control`` and cycles are counted."""
+_COUNTED_STEPS = 20
 WARNINGS = [
     "-pedantic",
     "-Wall",
@@ -54,6 +54,11 @@ class ObjectFigures:
     """Other symbols that it wants; there should be none."""
 
 
+def counted_steps(network: Network) -> int:
+    """Steps of which ``peek``, ``control`` and cycles are counted."""
+    return min(_COUNTED_STEPS, steps_of(network))
+
+
 def write_sources(generated: Generated, folder: Path) -> None:
     """Put the policy's sources into a folder, with a header that names it for the programs here."""
     for name, text in generated.files.items():
@@ -68,9 +73,9 @@ def write_sources(generated: Generated, folder: Path) -> None:
         # It begins with the memory.
         "#define SUBJECT_MEMORY_BYTES "
         + (f"((uint32_t)sizeof((({name}_state *)0)->memory))" if network.memory_size else "0u"),
-        f"#define SEQUENCE_STEPS {STEPS}u",
+        f"#define SEQUENCE_STEPS {steps_of(network)}u",
         f"#define SEQUENCE_SEED {SEED:#x}u",
-        f"#define COUNTED_STEPS {COUNTED_STEPS}u",
+        f"#define COUNTED_STEPS {counted_steps(network)}u",
     ]
     lines += [
         f"#define subject_{f} {name}_{f}" for f in ("reset", "step", "peek", "control", "selftest")

@@ -15,7 +15,7 @@ from typing import Literal
 from ..network import Activation, Gru, Lstm, Network
 from .build import BARE_METAL
 from .targets import Target
-from .tools import call, missing
+from .tools import CrossError, call, missing
 
 PLUGIN = "count_plugin.so"
 Core = Literal["cortex-m4", "cortex-m0"]
@@ -34,16 +34,16 @@ class Executed:
 
 
 def build_plugin(folder: Path) -> str | None:
-    """Compile the plugin into a folder; why it cannot be done, None where it is done.
-
-    Raises:
-        CrossError: the compiler fails.
-    """
+    """Compile the plugin into a folder; why it cannot be done, None where it is done."""
     reason = missing(("gcc",))
-    if reason is None:
-        source = str(BARE_METAL / "count_plugin.c")
+    if reason is not None:
+        return reason
+    source = str(BARE_METAL / "count_plugin.c")
+    try:
         call(["gcc", "-shared", "-fPIC", "-O2", "-o", PLUGIN, source], folder)
-    return reason
+    except CrossError as error:
+        return str(error)
+    return None
 
 
 def executed(target: Target, program: Path, counts: Path) -> list[Executed]:

@@ -10,12 +10,13 @@ from .tools import CrossError, call
 
 _FAULT = 99
 _SECONDS = 60.0
-_NANOSECONDS = 64
-"""Of virtual time per instruction; SysTick then ticks more often than instructions run on every machine
-used here."""
+SHIFT = 6
+"""Every instruction takes 2^6 ns of virtual time; SysTick then ticks more often than instructions run on
+every machine used here."""
+LARGE_SHIFT = 0
+"""For networks whose steps take millions of instructions, or SysTick would wrap."""
 _NOPS = 256
 _WRAPPED = 0xFFFF_FFFF
-_COUNTING = ["-icount", "shift=6,sleep=off,align=off"]
 
 Lines = dict[str, list[int]]
 """What a program printed: numbers by key, in order."""
@@ -33,13 +34,14 @@ def qemu_command(target: Target, program: Path) -> list[str]:
     ]
 
 
-def run_program(target: Target, program: Path, plugin: str | None = None) -> Lines:
+def run_program(target: Target, program: Path, plugin: str | None = None, shift: int = SHIFT) -> Lines:
     """Run ``measure.c`` or ``web.c`` to its end and read what it prints.
 
     Args:
         target: the processor.
         program: the linked program; it runs in its folder.
         plugin: of QEMU's translator, with its arguments; None for no plugin.
+        shift: of virtual time.
 
     Raises:
         CrossError: it faults, ends early or takes longer than a minute.
@@ -47,7 +49,7 @@ def run_program(target: Target, program: Path, plugin: str | None = None) -> Lin
     if target.machine is None:
         text = call(["node", str(BARE_METAL / "web.js"), program.name], program.parent)
     else:
-        command = [*qemu_command(target, program), *_COUNTING]
+        command = [*qemu_command(target, program), "-icount", f"shift={shift},sleep=off,align=off"]
         if plugin is not None:
             command += ["-plugin", plugin]
         try:
@@ -69,7 +71,7 @@ def _explain(error: CrossError) -> str:
     return str(error)
 
 
-def instructions(target: Target, lines: Lines, key: str) -> list[int]:
+def instructions(target: Target, lines: Lines, key: str, shift: int = SHIFT) -> list[int]:
     """Instructions per call from what the counter showed; the cost of reading it is taken off.
 
     Raises:
@@ -77,11 +79,11 @@ def instructions(target: Target, lines: Lines, key: str) -> list[int]:
     """
     if max(lines[key]) == _WRAPPED:
         raise CrossError(f"{target.title}: {key} takes longer than the 24 bits of SysTick can count")
-    none, per_instruction = lines["none"][0], counts_per_instruction(target, lines)
+    none, per_instruction = lines["none"][0], counts_per_instruction(target, lines, shift)
     return [round((count - none) / per_instruction) for count in lines[key]]
 
 
-def counts_per_instruction(target: Target, lines: Lines) -> float:
+def counts_per_instruction(target: Target, lines: Lines, shift: int = SHIFT) -> float:
     """By how much the counter grows.
 
     SysTick counts virtual time. What ``minstret`` counts under ``-icount`` depends on QEMU's version:
@@ -91,4 +93,4 @@ def counts_per_instruction(target: Target, lines: Lines) -> float:
     assert target.machine is not None
     if target.machine.clock_hz is None:
         return (lines["nops"][0] - lines["none"][0]) / _NOPS
-    return _NANOSECONDS * 1e-9 * target.machine.clock_hz
+    return 2**shift * 1e-9 * target.machine.clock_hz

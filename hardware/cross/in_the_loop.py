@@ -151,7 +151,7 @@ class EmulatedPilot:
         self._pipes = []
         if self._process is not None:
             try:
-                self._process.wait(2)  # the end of the pipe ends the program
+                self._process.wait(0.5)  # the end of the pipe ends the program
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

@@ -13,22 +13,23 @@ from tempfile import TemporaryDirectory
 from ...errors import InputError
 from ..code.generate import Generated
 from .build import (
-    COUNTED_STEPS,
     ObjectFigures,
     compile_policy,
+    counted_steps,
     link_program,
     object_figures,
     symbol_addresses,
     write_sources,
 )
 from .cycles import PLUGIN, build_plugin, cycle_limit, cycles, executed
-from .emulator import Lines, instructions, run_program
+from .emulator import LARGE_SHIFT, SHIFT, Lines, instructions, run_program
 from .sequence import expected_hash
 from .targets import TARGETS, Target
 from .tools import CrossError
 
 OPT_LEVELS = ("-O2", "-O3", "-Os")
 _COUNTS = "counts.txt"
+_LARGE = 20_000
 _COUNTED = ("step", "peek", "control")
 
 
@@ -120,7 +121,6 @@ def run_matrix(
 
     Raises:
         InputError: there is no such target or level.
-        CrossError: the plugin for the cycle model does not compile.
     """
     names = list(TARGETS if targets is None else targets)
     for name in names:
@@ -129,7 +129,7 @@ def run_matrix(
     for level in opt_levels:
         if level not in OPT_LEVELS:
             raise InputError(f"opt_level = {level!r} is none of {', '.join(OPT_LEVELS)}")
-    expected = expected_hash(generated.reference, generated.network.observation_size)
+    expected = expected_hash(generated.reference)
     jobs = [(name, level) for name in names for level in opt_levels]
     with TemporaryDirectory(prefix="eyas-cross-") as name:
         folder = Path(name)
@@ -167,10 +167,11 @@ def _report(
         program = link_program(
             generated, target, folder, "web.c" if target.machine is None else "measure.c"
         )
-        lines, not_modelled = _run(target, program, no_plugin)
+        shift = SHIFT if generated.network.parameter_count <= _LARGE else LARGE_SHIFT
+        lines, not_modelled = _run(target, program, no_plugin, shift)
         counts: dict[str, Counts] = {}
         if target.machine is not None:
-            counts = {key: _counts(instructions(target, lines, key)) for key in _COUNTED}
+            counts = {key: _counts(instructions(target, lines, key, shift)) for key in _COUNTED}
         modelled = None
         if target.cycle_model is not None and not_modelled is None:
             modelled = _model(generated, target, program)
@@ -192,17 +193,17 @@ def _report(
     )
 
 
-def _run(target: Target, program: Path, no_plugin: str | None) -> tuple[Lines, str | None]:
+def _run(target: Target, program: Path, no_plugin: str | None, shift: int) -> tuple[Lines, str | None]:
     """What the program printed, and why no instructions were counted for the model."""
     if target.cycle_model is None or no_plugin is not None:
-        return run_program(target, program), no_plugin
+        return run_program(target, program, shift=shift), no_plugin
     at = symbol_addresses(target, program)
     markers = f"begin={at['count_begin']:#x},end={at['count_end']:#x}"
     try:
-        return run_program(target, program, f"./{PLUGIN},{markers},out={_COUNTS}"), None
+        return run_program(target, program, f"./{PLUGIN},{markers},out={_COUNTS}", shift), None
     except CrossError as error:
         # A QEMU without plugins, or with another version of their interface, may still run the program.
-        return run_program(target, program), f"with the plugin, {error}"
+        return run_program(target, program, shift=shift), f"with the plugin, {error}"
 
 
 def _counts(values: list[int]) -> Counts:
@@ -213,13 +214,14 @@ def _model(generated: Generated, target: Target, program: Path) -> Cycles:
     assert target.cycle_model is not None
     assert target.model_hz is not None
     done = executed(target, program, program.with_name(_COUNTS))
-    mean = cycles(done, target.cycle_model) / COUNTED_STEPS
+    steps = counted_steps(generated.network)
+    mean = cycles(done, target.cycle_model) / steps
     limit = None
     if target is TARGETS["cortex-m4f"]:
         limit = cycle_limit(generated.network, generated.number_format)
     return Cycles(
         cycles=mean,
-        instructions=sum(instruction.runs for instruction in done) / COUNTED_STEPS,
+        instructions=sum(instruction.runs for instruction in done) / steps,
         clock_hz=target.model_hz,
         microseconds=1e6 * mean / target.model_hz,
         limit_ratio=None if limit is None else mean / limit,

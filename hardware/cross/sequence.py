@@ -10,15 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..code.generate import Reference
+from ..network import Network
 
-STEPS = 200
-"""Steps that are hashed and counted."""
+_MOST_STEPS, _LEAST_STEPS = 200, 8
+_PARAMETER_STEPS = 1_000_000
 SEED = 0x9E3779B9
 _WORD = 0xFFFF_FFFF
 _NOT_FINITE = 0x7F80_0000
 
 
-def observations(size: int, steps: int = STEPS) -> NDArray[np.float32]:
+def steps_of(network: Network) -> int:
+    """How many steps are hashed and counted: 200, fewer for a network of more than 5,000 numbers.
+
+    A core without floating point is then done within seconds.
+    """
+    return max(_LEAST_STEPS, min(_MOST_STEPS, _PARAMETER_STEPS // network.parameter_count))
+
+
+def observations(size: int, steps: int) -> NDArray[np.float32]:
     """The sequence, shape ``(steps, size)``.
 
     Multiples of 2^-22 in [-2, 2); in about every eighth step one number is any pattern of 32 bits, half
@@ -51,10 +60,10 @@ def fnv1a(data: bytes, start: int = 2166136261) -> int:
     return value
 
 
-def expected_hash(reference: Reference, observation_size: int) -> int:
+def expected_hash(reference: Reference) -> int:
     """The hash of actions, status and memory over all steps, as every target must find it."""
-    memory, answers = reference.initial_state(1), bytearray()
-    for row in observations(observation_size):
+    memory, answers, network = reference.initial_state(1), bytearray(), reference.network
+    for row in observations(network.observation_size, steps_of(network)):
         actions, memory, status = reference.evaluate(row[None], memory)
         answers += actions.astype("<f4").tobytes() + status.astype("<u4").tobytes()
         answers += memory.astype(memory.dtype.newbyteorder("<")).tobytes()

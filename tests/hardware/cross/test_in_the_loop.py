@@ -97,6 +97,7 @@ def test_a_silent_emulator_is_told(exported, need, temporary):
     with EmulatedPilot(exported, 1, patience=0.5) as pilot:
         _, memory = pilot.step(np.zeros((1, 22), np.float32), pilot.initial_state(1))
         os.kill(pilot._process.pid, signal.SIGSTOP)
+        os.waitpid(pilot._process.pid, os.WUNTRACED)
         with pytest.raises(CrossError, match="no answer within"):
             pilot.step(np.zeros((1, 22), np.float32), memory)
         process = pilot._process

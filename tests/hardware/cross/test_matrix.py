@@ -87,6 +87,21 @@ def test_policies_without_memory(random_network, need):
         assert report.passed, report
 
 
+def test_large_policies_are_measured_in_time(random_network, need):
+    """70,000 products: SysTick would wrap on soft float at the usual rate."""
+    targets = ("cortex-m4f", "cortex-m3", "rv32imc")
+    for target in targets:
+        need(target)
+    network = random_network(0, 20, ("linear", 256), "relu", ("linear", 256), "relu", ("linear", 2))
+    hard, soft, risc = run_matrix(generate(network, "large"), targets)
+    for report in (hard, soft, risc):
+        assert report.passed, report
+    assert 100_000 < hard.step.mean < 700_000
+    assert 3_000_000 < soft.step.mean < 30_000_000
+    assert 5_000_000 < risc.step.mean < 50_000_000
+    assert hard.modelled.instructions == pytest.approx(hard.step.mean, rel=1e-3)
+
+
 def test_a_wrong_weight_is_found(altered, need):
     need("cortex-m4f")
     need("wasm32")

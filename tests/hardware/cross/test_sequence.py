@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from eyas.hardware.cross.sequence import STEPS, expected_hash, fnv1a, observations
+from eyas.hardware.cross.sequence import expected_hash, fnv1a, observations, steps_of
 
 
 def test_fnv1a_of_the_draft():
@@ -14,10 +14,10 @@ def test_fnv1a_of_the_draft():
 
 
 def test_observations_are_ordinary_but_for_a_few():
-    rows = observations(22)
-    assert rows.shape == (STEPS, 22)
+    rows = observations(22, 200)
+    assert rows.shape == (200, 22)
     ordinary = np.abs(rows) <= 2
-    assert 0.97 * STEPS > ordinary.all(axis=1).sum() > 0.8 * STEPS
+    assert 0.97 * 200 > ordinary.all(axis=1).sum() > 0.8 * 200
     assert np.isnan(rows).any()
     numbers = rows[ordinary]
     assert np.ptp(numbers) > 3.9
@@ -41,6 +41,11 @@ def test_hash_sees_every_step(exported):
                 actions = np.nextafter(actions, np.float32(0))
             return actions, memory, status
 
-    size = exported.network.observation_size
-    assert expected_hash(exported.reference, size) == expected_hash(exported.reference, size)
-    assert expected_hash(Wrong(), size) != expected_hash(exported.reference, size)
+    assert expected_hash(exported.reference) == expected_hash(exported.reference)
+    assert expected_hash(Wrong()) != expected_hash(exported.reference)
+
+
+def test_large_networks_take_fewer_steps(random_network, shipped_network):
+    assert steps_of(shipped_network) == 200
+    assert steps_of(random_network(0, 100, ("linear", 100), ("linear", 2))) == 97
+    assert steps_of(random_network(0, 1000, ("linear", 1000), ("linear", 2))) == 8
