@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,7 +26,7 @@ Frame = Literal["FLU", "FRD"]
 """Axes: forward, left, up or forward, right, down; a world called FRD is NED where x points north."""
 AXES: Mapping[Frame, tuple[int, int, int]] = MappingProxyType({"FLU": (1, 1, 1), "FRD": (1, -1, -1)})
 """What a frame's axes are multiplied with to become FLU, and back."""
-CORNERS: tuple[str, ...] = tuple(ACTION["order"])
+CORNERS: tuple[str, ...] = tuple(cast("list[str]", ACTION["order"]))
 """The policy's motors, by what each number of an action moves."""
 SPINS: Mapping[str, str] = MappingProxyType(
     {
