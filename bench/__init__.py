@@ -23,6 +23,7 @@ BENCHMARKS = {
     "walker": ".walker",
     "quadrotor": ".quadrotor",
     "raptor": ".raptor",
+    "export": ".export",
     "toy": ".toy",
 }
 """Module of each benchmark, relative to this package."""
@@ -41,7 +42,8 @@ class BenchConfig:
 
     name: Positional[
         Annotated[
-            str, arg(metavar="NAME", help_behavior_hint="(walker, quadrotor, raptor, toy or all)")
+            str,
+            arg(metavar="NAME", help_behavior_hint="(walker, quadrotor, raptor, export, toy or all)"),
         ]
     ]
     """Which benchmark."""
