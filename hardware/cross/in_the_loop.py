@@ -129,9 +129,13 @@ class EmulatedPilot:
             actions, copies of the memories, and status words.
 
         Raises:
-            InputError: the memories are others than those that the microcontroller has.
+            InputError: the observations have another shape, or the memories are others than those that
+                the microcontroller has.
             CrossError: the emulator ended or does not answer.
         """
+        expected = (self._vehicles, self._reference.network.observation_size)
+        if observations.shape != expected:
+            raise InputError(f"observations have the shape {observations.shape}, expected {expected}")
         if hidden.tobytes() != self._memory.tobytes():
             raise InputError("the memories handed to the emulator are not those that it keeps")
         began = time.perf_counter()

@@ -77,6 +77,8 @@ def test_memories_stay_on_the_target(exported, need):
         memory = pilot.initial_state(1)
         with pytest.raises(InputError, match="not those that it keeps"):
             pilot.step(np.zeros((1, 22), np.float32), memory + 1)
+        with pytest.raises(InputError, match="observations have the shape"):
+            pilot.step(np.zeros((2, 22), np.float32), memory)
         with pytest.raises(InputError, match="count = 2 is not the 1 vehicles"):
             pilot.initial_state(2)
 

@@ -1,0 +1,1 @@
+"""C sources of the programs that run on the emulated microcontrollers; ``cross/build.py`` compiles them."""
