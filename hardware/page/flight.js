@@ -53,7 +53,7 @@ class Flight {
     this.action = new Float32Array(4).fill(2 * hoverThrottle(this.airframe) - 1);
     this.steps = 0;
     this.eightStart = null;
-    this.poking = null;
+    this.blow = null;
     this.blind = 0;
     this.status = 0;
     this.counts = DATA.flags.map(() => 0);
@@ -84,7 +84,7 @@ class Flight {
   // A blow of a tenth of a second, from another side each time.
   poke() {
     const side = 2.4 * this.pokes++;
-    this.poking = { steps: POKE_STEPS, away: [Math.cos(side), Math.sin(side), 0.3] };
+    this.blow = { start: this.steps, away: [Math.cos(side), Math.sin(side), 0.3] };
   }
 
   // For a tenth of a second the gyro gives no numbers.
@@ -93,8 +93,8 @@ class Flight {
   // Force (world, N) and torque (body, N m) that act besides the rotors'.
   get load() {
     const load = { force: this.windForce, torque: [0, 0, 0] };
-    if (!this.poking) return load;
-    const { mass, inertia } = this.airframe, { away } = this.poking, r = rotation(this.state);
+    if (!this.blow || this.steps >= this.blow.start + POKE_STEPS) return load;
+    const { mass, inertia } = this.airframe, { away } = this.blow, r = rotation(this.state);
     const seconds = POKE_STEPS * DATA.timeStep;
     for (let k = 0; k < 3; k++) {
       load.force[k] += mass * POKE_SPEED / seconds * away[k];
@@ -116,7 +116,6 @@ class Flight {
     DATA.flags.forEach(({ bit }, i) => { this.counts[i] += this.status & bit ? 1 : 0; });
     this.action.set(this.policy.action);
     this.state = advance(this.state, this.action, this.airframe, this.load);
-    if (this.poking && --this.poking.steps === 0) this.poking = null;
     this.steps++;
     const { position } = this.reference;
     this.error = Math.hypot(...position.map((x, k) => this.state[k] - x));

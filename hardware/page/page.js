@@ -26,7 +26,8 @@ class Page {
     find("name").textContent = `Policy \u201c${DATA.name}\u201d`;
     find("origin").textContent = `${DATA.parameters.toLocaleString("en")} weights, ${DATA.numberFormat},`
       + ` ${(DATA.wasmBytes / 1000).toFixed(1)} kB of WebAssembly`;
-    const verdict = this.policy.c.selftest() >>> 0, crc = (this.policy.c.weights_crc() >>> 0).toString(16).padStart(8, "0");
+    const verdict = this.policy.c.selftest() >>> 0;
+    const crc = (this.policy.c.weights_crc() >>> 0).toString(16).padStart(8, "0");
     this.selftest = verdict;
     find("selftest").textContent = verdict === 0
       ? `Self-test passed to the bit, CRC ${crc}`
@@ -45,7 +46,8 @@ class Page {
     on("airframe", "change", () => this.choose(find("airframe").value));
     on("mass", "input", () => {
       const heaviest = fullThrust(flight.airframe) / (LEAST_THRUST_TO_WEIGHT * DATA.gravity);
-      flight.airframe = withMass(flight.airframe, Math.min(Number(find("mass").value) * this.nominal.mass, heaviest));
+      const mass = Math.min(Number(find("mass").value) * this.nominal.mass, heaviest);
+      flight.airframe = withMass(flight.airframe, mass);
       this.showSliders();
     });
     on("thrust", "input", () => {
@@ -54,7 +56,8 @@ class Page {
     });
     for (const id of ["wind", "direction"]) {
       on(id, "input", () => {
-        flight.wind = { fraction: Number(find("wind").value), direction: Number(find("direction").value) * Math.PI / 180 };
+        const direction = Number(find("direction").value) * Math.PI / 180;
+        flight.wind = { fraction: Number(find("wind").value), direction };
         this.showSliders();
       });
     }
@@ -109,13 +112,14 @@ class Page {
 
   // The world's horizontal axis nearest to the camera's view, turned left by quarters.
   ahead(quarters) {
-    const angle = (Math.round((this.scene.camera.azimuth + Math.PI) / (Math.PI / 2)) + quarters) * Math.PI / 2;
+    const facing = Math.round(2 * (this.scene.camera.azimuth + Math.PI) / Math.PI);
+    const angle = (facing + quarters) * Math.PI / 2;
     return [Math.round(Math.cos(angle)), Math.round(Math.sin(angle)), 0];
   }
 
   moveTarget(direction) {
-    const limits = [[-5, 5], [-5, 5], [0.25, 4]];
-    this.flight.target = this.flight.target.map((x, k) => clip(x + STEP_OF_TARGET * direction[k], ...limits[k]));
+    const limits = [[-5, 5], [-5, 5], [0.25, 4]], { target } = this.flight;
+    this.flight.target = target.map((x, k) => clip(x + STEP_OF_TARGET * direction[k], ...limits[k]));
   }
 
   // Fly another quadrotor, as it is by nature.
@@ -126,8 +130,9 @@ class Page {
     Object.assign(find("mass"), { min: 0.5, max: 2 });
     Object.assign(find("thrust"), { min: LEAST_THRUST_TO_WEIGHT, max: Math.max(5, Math.ceil(1.5 * ratio)) });
     const times = enlargement(this.nominal);
-    find("vehicle").firstElementChild.textContent = name;
-    find("vehicle").lastElementChild.textContent = times > 1 ? `drawn ${times} times its size` : "drawn at its size";
+    const [title, size] = find("vehicle").children;
+    title.textContent = name;
+    size.textContent = times > 1 ? `drawn ${times} times its size` : "drawn at its size";
     this.showSliders();
     this.reset();
   }
@@ -151,11 +156,13 @@ class Page {
   showSliders() {
     const { airframe, wind } = this.flight, { mass } = airframe;
     find("mass").value = mass / this.nominal.mass;
-    find("mass-value").textContent = mass < 1 ? `${(1000 * mass).toFixed(mass < 0.1 ? 1 : 0)} g` : `${mass.toFixed(2)} kg`;
+    const grams = `${(1000 * mass).toFixed(mass < 0.1 ? 1 : 0)} g`;
+    find("mass-value").textContent = mass < 1 ? grams : `${mass.toFixed(2)} kg`;
     find("thrust").value = thrustToWeight(airframe);
     find("thrust-value").textContent = thrustToWeight(airframe).toFixed(2);
     find("wind").value = wind.fraction;
-    find("wind-value").textContent = wind.fraction ? `force of ${Math.round(100 * wind.fraction)} % of the weight` : "calm";
+    const force = `force of ${Math.round(100 * wind.fraction)} % of the weight`;
+    find("wind-value").textContent = wind.fraction ? force : "calm";
     find("direction").value = Math.round(wind.direction * 180 / Math.PI);
     find("direction-value").textContent = `towards ${Math.round(wind.direction * 180 / Math.PI)}\u00b0`;
   }
@@ -208,7 +215,7 @@ async function start() {
   const tell = text => { find("message").textContent = text; };
   window.addEventListener("error", event => tell(`Something went wrong: ${event.message}`));
   window.addEventListener("unhandledrejection", event => tell(`Something went wrong: ${event.reason}`));
-  if (typeof WebAssembly !== "object") return tell("This browser has no WebAssembly, without which the policy cannot fly.");
+  if (typeof WebAssembly !== "object") return tell("This browser has no WebAssembly.");
   const page = new Page(await Policy.load(Uint8Array.from(atob(WASM), c => c.charCodeAt(0))));
   requestAnimationFrame(time => page.frame(time));
   return page;

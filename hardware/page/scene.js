@@ -3,6 +3,7 @@
 const GROUND = 6; // m from the centre to the grid's end
 const TRAIL_SECONDS = 5;
 const STREAKS = 46;
+const BLOW_SECONDS = 0.6; // how long a blow's arrow is seen
 const CIRCLE = Array.from({ length: 41 }, (_, i) => [Math.cos(Math.PI * i / 20), Math.sin(Math.PI * i / 20)]);
 
 class Scene {
@@ -11,7 +12,7 @@ class Scene {
     this.camera = new Camera();
     this.trail = [];
     this.spin = [0.3, 1.1, 1.9, 2.7];
-    this.blow = 0; // s since the wind began, times its strength
+    this.drift = 0; // m that the wind has gone
     this.readColours();
   }
 
@@ -35,9 +36,10 @@ class Scene {
   draw(flight, seconds) {
     const ratio = window.devicePixelRatio || 1;
     const width = this.canvas.clientWidth, height = this.canvas.clientHeight;
-    if (this.canvas.width !== Math.round(width * ratio) || this.canvas.height !== Math.round(height * ratio)) {
-      this.canvas.width = Math.round(width * ratio);
-      this.canvas.height = Math.round(height * ratio);
+    const [columns, rows] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (this.canvas.width !== columns || this.canvas.height !== rows) {
+      this.canvas.width = columns;
+      this.canvas.height = rows;
     }
     const paint = this.paint = this.canvas.getContext("2d");
     paint.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -54,7 +56,7 @@ class Scene {
     this.shadow(vehicle);
     this.path();
     this.quadrotor(flight, vehicle, seconds);
-    if (flight.poking) this.poke(flight);
+    if (flight.blow) this.poke(flight);
   }
 
   // Lines a metre apart, fading with distance.
@@ -97,16 +99,18 @@ class Scene {
   // Streaks that drift with the wind; there are more of them, and faster, the harder it blows.
   wind(flight, seconds) {
     const { fraction, direction } = flight.wind;
-    this.blow += 12 * fraction * seconds;
+    this.drift += 12 * fraction * seconds;
     if (fraction === 0) return;
     const along = [Math.cos(direction), Math.sin(direction)], span = 6, path = new Path2D();
     const [cx, cy] = this.camera.centre, count = Math.ceil(STREAKS * Math.min(1, 0.3 + 2 * fraction));
     for (let i = 0; i < count; i++) {
       // Places spread evenly by multiples of irrational numbers.
       const side = (i * 0.618 % 1 - 0.5) * span, height = 0.1 + 2.2 * (i * 0.7549 % 1);
-      const forward = ((i * 0.5698 + this.blow / span * (0.8 + 0.4 * (i * 0.37 % 1))) % 1 - 0.5) * span;
+      const forward = ((i * 0.5698 + this.drift / span * (0.8 + 0.4 * (i * 0.37 % 1))) % 1 - 0.5) * span;
       const at = t => [
-        cx + (forward + t) * along[0] - side * along[1], cy + (forward + t) * along[1] + side * along[0], height,
+        cx + (forward + t) * along[0] - side * along[1],
+        cy + (forward + t) * along[1] + side * along[0],
+        height,
       ];
       this.camera.line(path, at(0), at(0.15 + 0.9 * fraction));
     }
@@ -133,12 +137,14 @@ class Scene {
   quadrotor(flight, { rotors, radius, centre, place }, seconds) {
     const depth = p => this.camera.view(p)[2], scale = this.camera.scale(centre);
     const arm = Math.hypot(...place.positions[0]);
-    const parts = rotors.map((p, i) => [depth(p), () => this.rotor(flight, i, place, radius, seconds, scale)]);
+    const rotor = i => () => this.rotor(flight, i, place, radius, seconds, scale);
+    const parts = rotors.map((p, i) => [depth(p), rotor(i)]);
     parts.push([depth(centre), () => {
       const arms = new Path2D();
       rotors.forEach(p => this.camera.line(arms, centre, p));
       this.stroke(arms, "body", Math.max(2, 0.09 * arm * scale), 1);
-      const disc = height => this.camera.polygon(CIRCLE.map(([c, s]) => place([0.3 * arm * c, 0.22 * arm * s, height])));
+      const edge = height => CIRCLE.map(([c, s]) => place([0.3 * arm * c, 0.22 * arm * s, height]));
+      const disc = height => this.camera.polygon(edge(height));
       this.fill(disc(0), "body", 1);
       this.fill(disc(0.12 * arm), "body-top", 1);
       // The mark points where the vehicle's x axis does.
@@ -166,19 +172,25 @@ class Scene {
     this.stroke(blade, "body", Math.max(1.5, 0.09 * radius * scale), 0.5);
   }
 
-  // An arrow that ends where the blow falls.
+  // An arrow that ends where the blow falls; it fades.
   poke(flight) {
-    const end = Array.from(flight.state.subarray(0, 3)), { away } = flight.poking, path = new Path2D();
-    const back = (t, side, up) => end.map((x, k) => x - t * away[k] + side * [-away[1], away[0], 0][k] + (k === 2 ? up : 0));
+    const end = Array.from(flight.state.subarray(0, 3)), { away, start } = flight.blow, path = new Path2D();
+    const age = (flight.steps - start) * DATA.timeStep;
+    if (age > BLOW_SECONDS) return;
+    const back = (t, side, up) => {
+      const across = [-side * away[1], side * away[0], up];
+      return end.map((x, k) => x - t * away[k] + across[k]);
+    };
     this.camera.line(path, back(1, 0, 0), back(0.28, 0, 0));
     for (const [side, up] of [[0.07, 0], [-0.07, 0], [0, 0.07], [0, -0.07]]) {
       this.camera.line(path, back(0.42, side, up), back(0.28, 0, 0));
     }
-    this.stroke(path, "mark", 3, 0.9);
+    this.stroke(path, "mark", 3, 1 - age / BLOW_SECONDS);
   }
 
   ring(centre, radius) {
-    return this.camera.polygon(CIRCLE.map(([c, s]) => [centre[0] + radius * c, centre[1] + radius * s, centre[2]]));
+    const [x, y, z] = centre;
+    return this.camera.polygon(CIRCLE.map(([c, s]) => [x + radius * c, y + radius * s, z]));
   }
 
   stroke(path, colour, width, alpha) {

@@ -81,8 +81,8 @@ function derivative(state, setpoints, airframe, load) {
     tx += arm[1] * f;
     ty -= arm[0] * f;
     tz += DATA.yawSigns[i] * airframe.torque_constants[i] * f;
-    const lag = setpoints[i] >= speed ? airframe.rising_time_constants[i] : airframe.falling_time_constants[i];
-    slope[ROTOR_SPEED + i] = (setpoints[i] - speed) / lag;
+    const { rising_time_constants: rising, falling_time_constants: falling } = airframe;
+    slope[ROTOR_SPEED + i] = (setpoints[i] - speed) / (setpoints[i] >= speed ? rising[i] : falling[i]);
   }
   const r = rotation(state);
   // Forces along the body axes: lift, and drag on the velocity seen from there.

@@ -66,6 +66,7 @@ async function check(page) {
   mouse("pointermove", 160, 100);
   mouse("pointerup", 160, 100);
   result.orbited = page.scene.camera.azimuth - azimuth;
+  page.show(0);
   const [x, y] = [0.6 * box.width, 0.7 * box.height];
   mouse("pointerdown", x, y);
   mouse("pointerup", x, y);

@@ -240,8 +240,11 @@ def test_a_damaged_module_is_told_in_the_page(page_file, tmp_path):
     with Browser() as browser:
         browser.open(damaged.as_uri())
         told = browser.run(
-            "started.catch(() => new Promise(done => setTimeout(done, 100)))"
-            ".then(() => document.getElementById('message').textContent)"
+            """new Promise(done => {
+                 const look = () => document.getElementById("message").textContent;
+                 const wait = () => look() ? done(look()) : setTimeout(wait, 20);
+                 wait();
+               })"""
         )
         blocked = browser.run("fetch('https://example.org').then(() => 'loaded', () => 'blocked')")
         complaints = browser.complaints()

@@ -1,6 +1,6 @@
 """The page's simulator and observation against the world's, in single precision."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,8 +12,8 @@ from eyas.envs.quadrotor.vehicle import CompiledQuadrotor, VehicleState
 
 AIRFRAMES = ("crazyflie", "x500", "race", "flightmare", "soft")
 STEPS = 500
-# Of a step that starts from the same single-precision numbers: rounding alone, relative to the largest
-# number of the state. Over 500 steps it grows with the vehicle's turning; the flights below tumble.
+# Relative to the largest number of the state. One step from the same numbers differs by the rounding to
+# single precision alone; in 500 steps it grows, the more so the faster a vehicle tumbles.
 STEP_TOLERANCE = 2e-6
 FLIGHT_TOLERANCE = 1e-3
 
@@ -30,12 +30,6 @@ STEP = """
 return flights.map(({ airframe, force, actions, states }) => actions.map((action, i) => Array.from(
   advance(Float64Array.from(states[i]), action, airframe, { force, torque: [0, 0, 0] }))));
 """
-
-
-def as_json(airframe):
-    from dataclasses import asdict
-
-    return asdict(airframe)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +51,8 @@ def flights():
         )
         force = rng.normal(size=3) * 0.1 * airframe.mass * GRAVITY
         vehicle.set_disturbance(force)
-        actions = rng.uniform(-1.2, 1.2, (STEPS, 4))
+        # Beyond the range now and then; rotors differ little, or nothing slows the tumbling.
+        actions = rng.uniform(-1.1, 1.1, (STEPS, 1)) + rng.uniform(-0.1, 0.1, (STEPS, 4))
         states = [vehicle.state.as_array()]
         for action in actions:
             vehicle.step(action)
@@ -69,7 +64,7 @@ def flights():
 def in_javascript(flights):
     return [
         {
-            "airframe": as_json(airframe),
+            "airframe": asdict(airframe),
             "force": force.tolist(),
             "actions": actions.tolist(),
             "start": states[0].tolist(),
@@ -137,13 +132,13 @@ def test_the_sliders_change_a_vehicle_as_a_real_change_would(node):
       a => [withMass(a, 1.5 * a.mass), withThrustToWeight(a, 4)]);"""
     for name, (loaded, strong) in zip(("x500", "soft"), node(program), strict=True):
         nominal = NAMED[name]
-        assert loaded == as_json(nominal) | {"mass": 1.5 * nominal.mass} | {
-            key: loaded[key] for key in ("inertia", "rotor_positions", "thrust_coefficients", "drag")
-        } | {key: loaded[key] for key in loaded if key.endswith("constants")}
-        for key in ("inertia", "rotor_positions", "thrust_coefficients", "torque_constants"):
-            np.testing.assert_array_equal(loaded[key], getattr(nominal, key))
+        assert loaded["mass"] == 1.5 * nominal.mass
+        for key, value in asdict(nominal).items():
+            if key != "mass":
+                np.testing.assert_array_equal(loaded[key], value)
+            if key != "thrust_coefficients":
+                np.testing.assert_array_equal(strong[key], value)
         np.testing.assert_allclose(
             strong["thrust_coefficients"],
             np.multiply(nominal.thrust_coefficients, 4 / nominal.thrust_to_weight),
         )
-        assert strong["mass"] == nominal.mass
