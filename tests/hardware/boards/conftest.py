@@ -15,49 +15,7 @@ from eyas.hardware.network import Input, Linear, Network, Output
 from eyas.policies.quadrotor_metadata import describe
 
 STAND_INS = Path(__file__).with_name("stand_ins")
-HEADERS = {
-    "crazyflie": ("FreeRTOS.h", "app.h", "controller.h", "log.h", "stabilizer_types.h", "task.h"),
-    "betaflight": (
-        "platform.h",
-        "flight/imu.h",
-        "flight/mixer.h",
-        "flight/mixer_init.h",
-        "sensors/gyro.h",
-    ),
-    "stampfly": ("Arduino.h", "flight_control.hpp", "sensor.hpp"),
-    "px4": (
-        "drivers/drv_hrt.h",
-        *(
-            f"px4_platform_common/{name}"
-            for name in (
-                "defines.h",
-                "module.h",
-                "module_params.h",
-                "px4_work_queue/ScheduledWorkItem.hpp",
-            )
-        ),
-        *(f"uORB/{name}.hpp" for name in ("Publication", "Subscription", "SubscriptionCallback")),
-        *(
-            f"uORB/topics/{topic}.h"
-            for topic in (
-                "actuator_motors",
-                "arming_check_reply",
-                "arming_check_request",
-                "parameter_update",
-                "register_ext_component_reply",
-                "register_ext_component_request",
-                "trajectory_setpoint",
-                "unregister_ext_component",
-                "vehicle_angular_velocity",
-                "vehicle_attitude",
-                "vehicle_control_mode",
-                "vehicle_local_position",
-                "vehicle_status",
-            )
-        ),
-    ),
-}
-"""Which of the firmware's headers the glue includes."""
+"""By board: what the glue uses of its firmware, by which headers, and a driver for Python."""
 GLUE = {
     "crazyflie": ("src/policy_controller.c",),
     "betaflight": ("src/main/flight/policy_betaflight.c",),
@@ -92,7 +50,7 @@ def lay_out(board, folder, policy_files=None):
         for name, text in policy_files.items():
             (home / name).write_text(text)
     firmware = next((STAND_INS / board).glob("firmware.h*"))
-    for header in HEADERS[board]:
+    for header in (STAND_INS / board / "headers.txt").read_text().split():
         forward = folder / "firmware" / header
         forward.parent.mkdir(parents=True, exist_ok=True)
         forward.write_text(f'#include "{firmware}"\n')

@@ -11,8 +11,10 @@ import pytest
 from eyas.errors import InputError
 from eyas.hardware.boards.description import BOARDS, CORNERS
 from eyas.hardware.boards.generate import board_files, policy_folder
+from eyas.hardware.importers.files import load_network
 from eyas.hardware.network import Output
 from eyas.policies.quadrotor_metadata import describe
+from eyas.policies.quadrotor_policy import SHIPPED
 
 NEEDED = {
     "crazyflie": {
@@ -171,6 +173,31 @@ def test_cortex_m(board, tmp_path, build_glue):
         ).stdout
         for word in ("malloc", "free", "_Znw", "aeabi_d", "__cxa"):
             assert word not in listed
+
+
+def test_stack_on_a_crazyflie(tmp_path, build_glue):
+    """The stabilizer's task has 1,800 bytes of stack, of which the policy needs up to 500."""
+    flags = (*FIRMWARE_FLAGS["crazyflie"].split(), "-fstack-usage")
+    compile_all(
+        "crazyflie",
+        tmp_path,
+        build_glue,
+        c="arm-none-eabi-gcc",
+        cxx="arm-none-eabi-g++",
+        flags=flags,
+        driver=False,
+    )
+    lines = (tmp_path / "policy_controller.su").read_text().splitlines()
+    frames = {line.split("\t")[0].split(":")[-1]: line.split("\t")[1:] for line in lines}
+    assert all(kind == "static" for _, kind in frames.values())
+    assert sum(int(size) for size, _ in frames.values()) <= 600
+
+
+def test_shipped_policy():
+    """Its file says what every board needs."""
+    network = load_network(SHIPPED)
+    for board in BOARDS:
+        assert board_files(board, "agile", network)
 
 
 def test_px4_of_2026(tmp_path, build_glue):

@@ -110,16 +110,24 @@ def test_crazyflie_hovers(craft):
 
 
 def test_px4_hovers_with_a_thrust_model(craft):
-    """The driver takes the square root out again."""
+    """At 400 Hz, where three of four evaluations look ahead; the driver takes the square root out again."""
     factor = 0.4
     half = (1 - factor) / (2 * factor)
 
     def driven(machine, airframe):
         return np.sqrt(half**2 + speeds(machine, airframe) / factor) - half
 
+    def show(step, machine, state):
+        everything(step, machine, state)
+        for _ in range(3):
+            machine.time += 2500
+            machine.feed_attitude(state.rotation, state.angular_velocity)
+        machine.time -= 7500
+
     machine = craft("px4")
     machine.glue.set_parameter(0, factor)
-    assert_hovers(fly(machine, "crazyflie", 8, everything, driven))
+    assert_hovers(fly(machine, "crazyflie", 8, show, driven))
+    assert machine.published()[0] == 4 * 800
 
 
 @pytest.mark.parametrize("board", ("px4", "betaflight", "stampfly"))
