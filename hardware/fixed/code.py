@@ -119,6 +119,7 @@ def _checks(limit: Integers, hidden: NDArray[np.bool_]) -> list[dict[str, int]]:
 @dataclass
 class _Uses:
     clip: bool = True
+    narrow: bool = False
     scaled: bool = False
     tanh: bool = False
     sigmoid: bool = False
@@ -221,8 +222,10 @@ class _Program:
             there = group >= 0
             weight = np.pad(np.where(there[:, None], rows.weight[group], 0), ((0, 0), (0, pad)))
             self._constant(np.where(there, rows.bias[group], 0))
-            if self.fixed.number_format == "q15":
+            if rows.kind == "wide":
                 self._constant(weight.T << 12)
+            elif rows.kind == "narrow":  # of each row the weights of two columns, the first one lower
+                self._constant((weight[:, ::2] & 0xFFFF).T + (weight[:, 1::2].T << 16))
             else:
                 self._constant(_packed(weight.T))
             self._constant(_packed(np.where(there, rows.shift[group], 0)[None]))
@@ -295,9 +298,12 @@ class _Program:
             self.body.append(f"{buffer}[{size}] = 0;")
 
     def _recurrent(self, layer: FixedGru | FixedLstm, start: int, vector: bool) -> None:
-        size, inputs = layer.hidden.weight.shape[1], layer.input.weight.shape[1]
-        places = (0, 1, 2) if isinstance(layer, FixedGru) else (2, 0, 1, 3)
-        gates = len(places)
+        size, inputs = layer.candidate.weight.shape[1], layer.input.weight.shape[1]
+        gates = 3 if isinstance(layer, FixedGru) else 4
+        narrow = "narrow" if layer.switches.kind == "narrow" else "rows"
+        self.uses.narrow |= narrow == "narrow"
+        # Sums from the hidden values come behind those from the input, in the same order of the gates.
+        switch, candidate = (0, 8) if isinstance(layer, FixedGru) else (4, 0)
         offset = f"{start}u + " if start else ""
         self.widest["sums"] = max(self.widest["sums"], 8 * gates)
         recalled = f"before + {start}" if start else "before"
@@ -310,15 +316,19 @@ class _Program:
             self._pad("recalled", size, True)
         for first in range(0, size, 4):
             units = _padded(range(first, min(first + 4, size)))
-            order = [-1 if unit < 0 else gate * size + unit for gate in places for unit in units]
-            self._rows(layer.input, order)
-            self._rows(layer.hidden, order)
+            for rows in (layer.input, layer.switches, layer.candidate):
+                gate_starts = range(0, len(rows.bias), size)
+                order = [-1 if unit < 0 else at + unit for at in gate_starts for unit in units]
+                self._rows(rows, order)
         name, half = self.name, 4 * gates
         end = f" && start + i < {size}u" if size % 4 else ""
         self.body += [
             f"for (start = 0u; start < {size}u; start += 4u) {{",
             f"    at = {name}_rows(at, {self.result}, {self._shape(inputs)}u, sums, sums + {half});",
-            f"    at = {name}_rows(at, {recalled}, {self._shape(size)}u, sums + {half}, sums + {2 * half});",
+            f"    at = {name}_{narrow}(at, {recalled}, {self._shape(size)}u, sums + {half + switch},"
+            f" sums + {2 * half + switch - 4});",
+            f"    at = {name}_rows(at, {recalled}, {self._shape(size)}u, sums + {half + candidate},"
+            f" sums + {half + candidate + 4});",
         ]
         lines = (
             self._gru(layer, offset) if isinstance(layer, FixedGru) else self._lstm(layer, offset, size)

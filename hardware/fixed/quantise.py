@@ -4,7 +4,7 @@ Every number of the arithmetic is an integer times a power of two. A vector betw
 integers of at most 22 bits; one exponent for all of it, or one per observation. A row of weights has the
 largest exponent with which
 
-* its weights fit the format: 20 bits and sign bit included in ``q15``, 8 bits in ``int8``;
+* its weights fit the format (:data:`KINDS`);
 * ``|bias| + sum |weight| |x| <= 2^31 - 1`` for the largest ``|x|`` that the layers before can give.
 
 So every sum, partial ones included, is proven to fit. How close it comes is in ``FixedNetwork.report``.
@@ -42,9 +42,28 @@ CELL_LIMIT = 32.0
 """An LSTM's cell is saturated here, at least; beyond 7 its tanh is 1."""
 CALIBRATION_MARGIN = 2.0
 """A calibrated layer saturates at this times the largest value that was seen."""
-_WEIGHT_LARGEST = {"q15": 2**19 - 1, "int8": 127}
-_PRODUCT_SHIFT = {"q15": 12, "int8": 6}
-"""The format's product is the exact one divided by two to this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """How the weights of a matrix are kept and multiplied."""
+
+    bits: int
+    """Of a weight, with its sign."""
+    shift: int
+    """A product is the exact one divided by two to this."""
+    rounds_products: bool
+    """Whether every product is rounded down; otherwise what the matrix reads is rounded before."""
+
+
+KINDS = {
+    "wide": Kind(bits=20, shift=12, rounds_products=True),
+    "narrow": Kind(bits=16, shift=8, rounds_products=True),
+    "byte": Kind(bits=8, shift=6, rounds_products=False),
+}
+"""``int8`` has bytes only; ``q15`` has narrow weights where hidden values go into a sigmoid, whose slope is
+at most a quarter, and wide ones elsewhere."""
+KindName = Literal["wide", "narrow", "byte"]
 _LARGEST = 2**31 - 1
 _SPARE_SHIFT = 24
 _SMALLEST_LIMIT = 1e-20
@@ -54,6 +73,7 @@ _SMALLEST_LIMIT = 1e-20
 class Rows:
     """``(bias + sum_j product(weight_j, x_j)) >> shift``, see ``FixedReference`` for the product."""
 
+    kind: KindName
     weight: Integers
     """Shape ``(rows, columns)``."""
     bias: Integers
@@ -88,10 +108,14 @@ class FixedActivation:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FixedGru:
-    """Gates r, z, n; the sums of both matrices have the same exponent."""
+    """Gates r, z, n; the sums of all matrices have the same exponent."""
 
     input: Rows
-    hidden: Rows
+    """Of r, z, n, from what comes in."""
+    switches: Rows
+    """Of r and z, from the hidden values."""
+    candidate: Rows
+    """Of n, from the hidden values."""
     exponent: int
     """Fraction bits of the sums."""
     memory_exponent: int
@@ -106,7 +130,11 @@ class FixedLstm:
     """Gates i, f, g, o; the memory is the hidden values, then the cells."""
 
     input: Rows
-    hidden: Rows
+    """Of g, i, f, o, from what comes in."""
+    switches: Rows
+    """Of i, f, o, from the hidden values."""
+    candidate: Rows
+    """Of g, from the hidden values."""
     exponent: int
     memory_exponent: int
     initial: Integers
@@ -165,7 +193,7 @@ class FixedNetwork:
         """What an episode starts with, shape ``(memory size,)``."""
         parts = [np.zeros(0, np.int64)]
         for layer in self.recurrent():
-            size = layer.hidden.weight.shape[1]
+            size = layer.candidate.weight.shape[1]
             parts += [layer.initial[:size] << self.memory_shift, layer.initial[size:]]
         return np.concatenate(parts).astype(np.int32)
 
@@ -179,7 +207,7 @@ class FixedNetwork:
         """The magnitude that no number of the memory leaves by itself, shape ``(memory size,)``."""
         parts = [np.zeros(0, np.int64)]
         for layer in self.recurrent():
-            size = layer.hidden.weight.shape[1]
+            size = layer.candidate.weight.shape[1]
             parts.append(np.full(size, layer.limit << self.memory_shift))
             if isinstance(layer, FixedLstm):
                 parts.append(np.full(size, layer.cell_limit))
@@ -190,7 +218,7 @@ class FixedNetwork:
         """Which numbers of the memory are hidden values; the others are cells."""
         parts = [np.zeros(0, np.bool_)]
         for layer in self.recurrent():
-            size = layer.hidden.weight.shape[1]
+            size = layer.candidate.weight.shape[1]
             parts.append(np.arange(len(layer.initial)) < size)
         return np.concatenate(parts)
 
@@ -203,14 +231,14 @@ class FixedNetwork:
         """JSON values: bits, exponents, the proof and the tables' errors."""
         proof = []
         for number, layer in enumerate(self.layers):
-            for name in ("rows", "input", "hidden"):
+            for name in ("rows", "input", "switches", "candidate"):
                 rows = getattr(layer, name, None)
                 if isinstance(rows, Rows):
                     worst = int(rows.worst.max())
-                    part = {"layer": number, "matrix": name, "worst_sum": worst}
+                    bits = KINDS[rows.kind].bits
+                    part = {"layer": number, "matrix": name, "weight_bits": bits, "worst_sum": worst}
                     proof.append(part | {"share": round(worst / 2**31, 4)})
         return {
-            "weight_bits": 20 if self.number_format == "q15" else 8,
             "vector_bits": VECTOR_BITS + 1 if self.number_format == "q15" else 16,
             "memory_bits": 32,
             "input_fraction_bits": self.input.exponent.tolist(),
@@ -334,7 +362,8 @@ def _linear(
         bits, finest = SUM_BITS, FINEST_SUM
     else:
         bits, finest = VECTOR_BITS, VECTOR_BITS
-    draft = _Draft(layer.weight, layer.bias, vector, number_format)
+    rounding = _rounding(after.name) if isinstance(after, Activation) else 0.0
+    draft = _Draft(layer.weight, layer.bias + rounding, vector, _kind(number_format))
     bound = draft.largest
     saturate = seen is not None and seen < bound and bits == VECTOR_BITS
     exponent = draft.common_exponent(bits, finest, bound if not saturate or seen is None else seen)
@@ -370,36 +399,43 @@ def _recurrent(
     memory_exponent = VECTOR_BITS - int(_ceil_log2(np.array(largest)))
     limit = math.floor(largest * 2.0**memory_exponent)
     memory = _Vector(np.full(size, memory_exponent), np.full(size, limit))
-    # Two dimensions of freedom of the biases are one: r and z, and all gates of the LSTM, add them.
-    given = _Draft(layer.weight_input, layer.bias_input, vector, number_format)
-    recalled = _Draft(layer.weight_hidden, layer.bias_hidden, memory, number_format)
-    multiplied = recalled.bound[2 * size :].max() if isinstance(layer, Gru) else 0.0
-    finest = min(FINEST_SUM, GATE_BITS - int(_ceil_log2(np.array(max(multiplied, 1e-9)))))
-    both = max(given.largest, recalled.largest)
-    exponent = min(
-        given.common_exponent(SUM_BITS - 1, finest, both),
-        recalled.common_exponent(SUM_BITS - 1, finest, both),
+    gru = isinstance(layer, Gru)
+    order = np.arange(3 * size) if gru else np.r_[2 * size : 3 * size, : 2 * size, 3 * size : 4 * size]
+    switch = np.arange(2 * size) if gru else order[size:]
+    candidate = np.arange(2 * size, 3 * size)
+    wide, narrow = _kind(number_format), _kind(number_format, narrow=True)
+    rounding = np.where(np.isin(order, candidate), _rounding("tanh"), _rounding("sigmoid"))
+    drafts = (
+        _Draft(layer.weight_input[order], layer.bias_input[order] + rounding, vector, wide),
+        _Draft(layer.weight_hidden[switch], layer.bias_hidden[switch], memory, narrow),
+        _Draft(layer.weight_hidden[candidate], layer.bias_hidden[candidate], memory, wide),
     )
+    multiplied = drafts[2].largest if gru else 1e-9
+    finest = min(FINEST_SUM, GATE_BITS - int(_ceil_log2(np.array(multiplied))))
+    largest_sum = max(draft.largest for draft in drafts)
+    exponent = min(draft.common_exponent(SUM_BITS - 1, finest, largest_sum) for draft in drafts)
     _check_function(exponent, layer)
-    rows_input, _ = given.rows(exponent)
-    rows_hidden, _ = recalled.rows(exponent)
+    given, switches, recalled = (draft.rows(exponent)[0] for draft in drafts)
     initial = _clipped(layer.initial_hidden, memory_exponent, limit)
-    if isinstance(layer, Gru):
+    if gru:
         return FixedGru(
-            input=rows_input,
-            hidden=rows_hidden,
+            input=given,
+            switches=switches,
+            candidate=recalled,
             exponent=exponent,
             memory_exponent=memory_exponent,
             initial=initial,
             limit=limit,
         ), memory
+    assert isinstance(layer, Lstm)
     cell_largest = max(CELL_LIMIT, float(np.abs(layer.initial_cell).max()))
     cell_exponent = GATE_BITS - int(_ceil_log2(np.array(cell_largest)))
     cell_limit = math.floor(cell_largest * 2.0**cell_exponent)
     cells = _clipped(layer.initial_cell, cell_exponent, cell_limit)
     return FixedLstm(
-        input=rows_input,
-        hidden=rows_hidden,
+        input=given,
+        switches=switches,
+        candidate=recalled,
         exponent=exponent,
         memory_exponent=memory_exponent,
         initial=np.concatenate([initial, cells]),
@@ -464,11 +500,13 @@ class _Draft:
     def __init__(
         self,
         weight: NDArray[np.float32],
-        bias: NDArray[np.float32],
+        bias: NDArray[np.float32] | Float64,
         vector: _Vector,
-        number_format: FixedFormat,
+        kind: KindName,
     ) -> None:
-        self._number_format = number_format
+        self._name = kind
+        self._kind = KINDS[kind]
+        self._weight_largest = 2 ** (self._kind.bits - 1) - 1
         self._vector = vector
         self._weight = weight.astype(np.float64) * np.exp2(-vector.exponent.astype(np.float64))
         self._bias = bias.astype(np.float64)
@@ -485,25 +523,25 @@ class _Draft:
         """The integers with results of ``exponent`` fraction bits, and what is known of the results."""
         exponents = np.minimum(self.exponent, exponent + _SPARE_SHIFT)
         weight, bias, worst = self._quantised(exponents)
-        assert (np.abs(weight) <= _WEIGHT_LARGEST[self._number_format]).all()
+        assert (np.abs(weight) <= self._weight_largest).all()
         shift = exponents - exponent
         assert ((shift >= 0) & (shift <= _SPARE_SHIFT)).all()
         half = (1 << shift) >> 1  # so that the shift rounds to the nearest
         bias, worst = bias + half, worst + half
         assert (worst <= _LARGEST).all()
-        rows = Rows(weight=weight, bias=bias, shift=shift, worst=worst)
+        rows = Rows(kind=self._name, weight=weight, bias=bias, shift=shift, worst=worst)
         return rows, _Vector(np.full(len(bias), exponent), (worst >> shift) + 1)
 
     def _exponents(self) -> Integers:
         """For every row the largest number of fraction bits of its sum for which all fits."""
         largest = np.abs(self._weight).max(axis=1)
-        room = _WEIGHT_LARGEST[self._number_format] / np.maximum(largest, 1e-30)
-        exponents = np.floor(np.log2(room)) - _PRODUCT_SHIFT[self._number_format]
+        room = self._weight_largest / np.maximum(largest, 1e-30)
+        exponents = np.floor(np.log2(room)) - self._kind.shift
         exponents = np.minimum(exponents, SUM_BITS).astype(np.int64)
         while True:
             weight, _, worst = self._quantised(exponents)
             bad = (worst > _LARGEST - (1 << _SPARE_SHIFT)) | (
-                np.abs(weight).max(axis=1) > _WEIGHT_LARGEST[self._number_format]
+                np.abs(weight).max(axis=1) > self._weight_largest
             )
             if not bad.any():
                 return exponents
@@ -511,12 +549,12 @@ class _Draft:
 
     def _quantised(self, exponents: Integers) -> tuple[Integers, Integers, Integers]:
         """Weights and biases of rows with these exponents, and the largest sums."""
-        shift = _PRODUCT_SHIFT[self._number_format]
+        shift = self._kind.shift
         scale = np.exp2(exponents.astype(np.float64))
         weight = np.round(self._weight * (scale * 2.0**shift)[:, None])
         columns = weight.shape[1]
         bound = self._vector.bound.astype(np.float64)
-        if self._number_format == "q15":
+        if self._kind.rounds_products:
             # Every product is rounded down: half a unit is lost in the mean.
             bias = np.round(self._bias * scale + columns / 2)
             products = np.floor(np.abs(weight) * bound / 2.0**shift) + 1
@@ -526,6 +564,19 @@ class _Draft:
         worst = np.abs(bias) + products.sum(axis=1)
         worst = np.minimum(worst, 2.0**60)
         return weight.astype(np.int64), bias.astype(np.int64), worst.astype(np.int64)
+
+
+def _rounding(name: ActivationName) -> float:
+    """What a bias takes so that the argument of a function is rounded to the nearest."""
+    if name == "relu":
+        return 0.0
+    return 2.0**-table.ARGUMENT_BITS * (1.0 if name in ("sigmoid", "silu") else 0.5)
+
+
+def _kind(number_format: FixedFormat, narrow: bool = False) -> KindName:
+    if number_format == "int8":
+        return "byte"
+    return "narrow" if narrow else "wide"
 
 
 def _ceil_log2(value: Float64) -> Integers:

@@ -12,6 +12,7 @@ from ...errors import InputError
 from ..reference import MEMORY_RESET, NONFINITE_INPUT, SATURATED_INPUT
 from . import table
 from .quantise import (
+    KINDS,
     FixedActivation,
     FixedGru,
     FixedLinear,
@@ -26,9 +27,7 @@ Memory = NDArray[np.int32]
 _INFINITY = 0x7F800000
 _MAGNITUDE = 0x7FFFFFFF
 _PRODUCT_SHIFT = 12
-_LOW = (1 << _PRODUCT_SHIFT) - 1
-_SHORT_SHIFT = 6
-"""``int8`` drops this many bits of a vector's 22."""
+_GATE_BITS = table.VALUE_BITS - 1
 
 
 class FixedReference:
@@ -91,7 +90,7 @@ class FixedReference:
                     else self._lstm(layer, x, part)
                 )
                 after.append(run)
-                x = run[:, : layer.hidden.weight.shape[1]]
+                x = run[:, : layer.candidate.weight.shape[1]]
         kept = np.where(bad[:, None], before, np.concatenate(after, axis=1)) << self._shift
         status = NONFINITE_INPUT * bad + SATURATED_INPUT * saturated + MEMORY_RESET * lost
         return self._output(x), kept.astype(np.int32), status.astype(np.uint32)
@@ -128,41 +127,30 @@ class FixedReference:
             value = np.clip(value, -given.limit, given.limit)
         return np.where(bad, 0, value), bad.any(axis=1), large.any(axis=1)
 
-    def _rows(self, rows: Rows, x: Integers) -> Integers:
-        if self.fixed.number_format == "q15":
-            # Whole products are exact in float64; what is rounded down is summed apart.
-            high, low = x >> _PRODUCT_SHIFT, x & _LOW
-            total = (high.astype(np.float64) @ rows.weight.T.astype(np.float64)).astype(np.int64)
-            for j in range(rows.weight.shape[1]):
-                total += (rows.weight[:, j] * low[:, j : j + 1]) >> _PRODUCT_SHIFT
-        else:
-            short = (x + (1 << (_SHORT_SHIFT - 1))) >> _SHORT_SHIFT
-            total = (short.astype(np.float64) @ rows.weight.T.astype(np.float64)).astype(np.int64)
-        return np.asarray((total + rows.bias) >> rows.shift)
-
     def _linear(self, layer: FixedLinear, x: Integers) -> Integers:
-        y = self._rows(layer.rows, x)
+        y = sums(layer.rows, x)
         if layer.limit is not None:
             y = np.clip(y, -layer.limit, layer.limit)
         return np.maximum(y, 0) if layer.relu else y
 
     def _gru(self, layer: FixedGru, x: Integers, h: Integers) -> Integers:
         size = h.shape[1]
-        given, recalled = self._rows(layer.input, x), self._rows(layer.hidden, h)
-        switches = given[:, : 2 * size] + recalled[:, : 2 * size]
+        given = sums(layer.input, x)
+        switches = given[:, : 2 * size] + sums(layer.switches, h)
         gates = table.sigmoid(argument(switches, layer.exponent, half=True))
         r, z = gates[:, :size], gates[:, size:]
-        n = given[:, 2 * size :] + scaled(r, recalled[:, 2 * size :])
+        n = given[:, 2 * size :] + scaled(r, sums(layer.candidate, h))
         n = _to_memory(table.tanh(argument(n, layer.exponent)), layer.memory_exponent)
         return n + scaled(z, h - n)
 
     def _lstm(self, layer: FixedLstm, x: Integers, memory: Integers) -> Integers:
         size = memory.shape[1] // 2
         h, c = memory[:, :size], memory[:, size:]
-        sums = self._rows(layer.input, x) + self._rows(layer.hidden, h)
-        i, f, g, o = (sums[:, k * size : (k + 1) * size] for k in range(4))
-        i, f, o = (table.sigmoid(argument(gate, layer.exponent, half=True)) for gate in (i, f, o))
-        g = table.tanh(argument(g, layer.exponent))
+        given = sums(layer.input, x)
+        switches = given[:, size:] + sums(layer.switches, h)
+        gates = table.sigmoid(argument(switches, layer.exponent, half=True))
+        i, f, o = (gates[:, k * size : (k + 1) * size] for k in range(3))
+        g = table.tanh(argument(given[:, :size] + sums(layer.candidate, h), layer.exponent))
         shift = table.VALUE_BITS - layer.cell_exponent
         new = scaled(i, g)
         new = new >> shift if shift >= 0 else new << -shift
@@ -180,14 +168,33 @@ class FixedReference:
         return (y * 2.0**-output.action_exponent).astype(np.float32)
 
 
+def sums(rows: Rows, x: Integers) -> Integers:
+    """A matrix times vectors, shape ``(count, columns)`` to ``(count, rows)``."""
+    kind = KINDS[rows.kind]
+    weight = rows.weight.T.astype(np.float64)
+    if kind.rounds_products:
+        # Whole products are exact in float64; what is rounded down is summed apart.
+        high, low = x >> kind.shift, x & ((1 << kind.shift) - 1)
+        total = (high.astype(np.float64) @ weight).astype(np.int64)
+        for j in range(len(weight)):
+            total += (rows.weight[:, j] * low[:, j : j + 1]) >> kind.shift
+    else:
+        short = (x + (1 << (kind.shift - 1))) >> kind.shift
+        total = (short.astype(np.float64) @ weight).astype(np.int64)
+    return np.asarray((total + rows.bias) >> rows.shift)
+
+
 def product(small: Integers, large: Integers) -> Integers:
     """``small large / 2^12`` rounded down, for |small| <= 2^19 and |large| <= 2^23."""
     return np.asarray((small * large) >> _PRODUCT_SHIFT)
 
 
 def scaled(gate: Integers, value: Integers) -> Integers:
-    """``gate value / 2^19`` rounded down: the share of a value that a gate lets through."""
-    return np.asarray(product(gate, value) >> (table.VALUE_BITS - 1 - _PRODUCT_SHIFT))
+    """``gate value / 2^19`` rounded to the nearest: the share of a value that a gate lets through.
+
+    For a gate in [0, 2^19) it lies between 0 and the value, as the exact one does.
+    """
+    return np.asarray((gate * value + (1 << (_GATE_BITS - 1))) >> _GATE_BITS)
 
 
 def argument(x: Integers, exponent: int, half: bool = False) -> Integers:

@@ -85,9 +85,9 @@ def table(name: str) -> Table:
     fitted = Table(name=name, coefficients=coefficients.astype(np.int32), error=0.0)
     _check(fitted)
     u = np.arange(fitted.largest + 1)
-    # Rounding must not take a value out of the function's range: gates are within [0, 1] to the bit.
+    # Rounding must not take a value out of the function's range: gates are within [0, 1) to the bit.
     values = fitted.look_up(u).reshape(len(rows), -1)
-    low, high = (-_ONE, 0) if name == "exponential" else (0, _ONE)
+    low, high = (1 - _ONE, 0) if name == "exponential" else (0, _ONE - 1)
     fitted.coefficients[:, 0] += np.maximum(low - values.min(axis=1), 0).astype(np.int32)
     fitted.coefficients[:, 0] -= np.maximum(values.max(axis=1) - high, 0).astype(np.int32)
     error = np.abs(fitted.look_up(u) / _ONE - function(u / 2.0**ARGUMENT_BITS)).max()
@@ -105,7 +105,7 @@ def _check(fitted: Table) -> None:
 
 
 def tanh(x: Integers) -> Integers:
-    """Tanh of ``x`` (units of 2^-16, any magnitude), in units of 2^-20, within [-2^20, 2^20]."""
+    """Tanh of ``x`` (units of 2^-16, any magnitude), in units of 2^-20, within (-2^20, 2^20)."""
     found = table("tanh")
     u = np.minimum(np.abs(x), found.largest)
     value = found.look_up(u)
@@ -113,18 +113,18 @@ def tanh(x: Integers) -> Integers:
 
 
 def sigmoid(half: Integers) -> Integers:
-    """Sigmoid of twice ``half`` (units of 2^-16), in units of 2^-19, within [0, 2^19]."""
+    """Sigmoid of twice ``half`` (units of 2^-16), in units of 2^-19, within [0, 2^19)."""
     return (_ONE + tanh(half)) >> 2
 
 
 def exponential(x: Integers) -> Integers:
-    """``exp(x) - 1`` of ``x <= 0`` (units of 2^-16; above counts as 0), in units of 2^-20, in [-2^20, 0]."""
+    """``exp(x) - 1`` of ``x <= 0`` (units of 2^-16; above counts as 0), in units of 2^-20, in (-2^20, 0]."""
     found = table("exponential")
     u = np.minimum(np.maximum(-x, 0), found.largest)
     return found.look_up(u)
 
 
 def softplus(x: Integers) -> Integers:
-    """``log(1 + exp(-|x|))`` of ``x`` (units of 2^-16), in units of 2^-20, within [0, 2^20]."""
+    """``log(1 + exp(-|x|))`` of ``x`` (units of 2^-16), in units of 2^-20, within [0, 2^20)."""
     found = table("softplus")
     return found.look_up(np.minimum(np.abs(x), found.largest))
