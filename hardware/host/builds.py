@@ -39,9 +39,9 @@ class Build:
     steps: int = 0
     """Compared with the reference, all bits of each."""
     problem: str | None
-    """What the compiler said, or the first difference; None for none."""
-    skipped: bool = False
-    """Whether the compiler does not have these flags here."""
+    """What the compiler said, or where bits differ; None for none."""
+    skipped: str | None = None
+    """What the compiler said where it does not have these flags here; None where it has."""
 
 
 def check_warnings(generated: Generated, compiler: Compiler) -> tuple[Build, ...]:
@@ -103,11 +103,14 @@ def _compare(
     observations: Array,
     expected: list[bytes],
 ) -> Build:
-    steps, problem, skipped = 0, None, False
+    steps, problem, skipped = 0, None, None
     try:
         compiled = CompiledPolicy(generated, compiler, flags)
     except CompilationError as error:
-        problem, skipped = str(error), not compiler.accepts(*flags)
+        if compiler.accepts(*flags):
+            problem = str(error)
+        else:
+            skipped = str(error)
     else:
         found = _record(compiled, observations)
         differing = [step for step in range(len(found)) if found[step] != expected[step]]

@@ -150,6 +150,11 @@ static int is_memory_valid(const PolicyState *state)
         if (!(state->memory[i] <= memory_limit[i] && state->memory[i] >= -memory_limit[i])) {
             return 0;
         }
+#ifdef PolicySpareBits
+        if ((state->memory[i] & spare_bits[i]) != 0) {
+            return 0;
+        }
+#endif
     }
 #else
     (void)state;

@@ -16,7 +16,7 @@ from ..code.generate import Generated
 from ..code.program import float_literal
 from .compiled import write_sources
 from .compilers import STANDARD, WARNINGS, Compiler, find_compiler
-from .worlds import memory_limits
+from .worlds import memory_limits, spare_bits
 
 SANITIZERS = (
     "-fsanitize=address,undefined,float-cast-overflow,float-divide-by-zero",
@@ -131,8 +131,13 @@ def _ranges(generated: Generated) -> str:
         numbers = ", ".join(float_literal(value) for value in values)
         lines.append(f"static const float {name}[{len(values)}] = {{ {numbers} }};")
     if network.memory_size:
-        limits = memory_limits(generated)
+        limits, spare = memory_limits(generated), spare_bits(generated)
         literal = float_literal if limits.dtype == np.float32 else str
         numbers = ", ".join(literal(value) for value in limits.tolist())
         lines.append(f"static const PolicyNumber memory_limit[{len(limits)}] = {{ {numbers} }};")
+        if spare.any():
+            lines.append("/* Bits that are 0 in the numbers of the memory. */")
+            lines.append("#define PolicySpareBits")
+            masks = ", ".join(str(mask) for mask in spare.tolist())
+            lines.append(f"static const PolicyNumber spare_bits[{len(spare)}] = {{ {masks} }};")
     return "\n".join(lines) + "\n"

@@ -38,7 +38,9 @@ class TorchPolicy:
         x = torch.from_numpy(np.ascontiguousarray(observations, np.float32))
         limit = torch.from_numpy(given.limit)
         x = torch.clamp(x - torch.from_numpy(given.center), -limit, limit)
-        before, after, start = torch.from_numpy(np.ascontiguousarray(memory)), [], 0
+        before: Any = torch.from_numpy(np.ascontiguousarray(memory))
+        after: list[Any] = []
+        start = 0
         with torch.no_grad():
             for layer, module in zip(self._network.layers, self._modules, strict=True):
                 if isinstance(layer, (Gru, Lstm)):

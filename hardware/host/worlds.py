@@ -82,6 +82,14 @@ def memory_limits(generated: Generated) -> NDArray[Any]:
     return bounds.memory_limits(generated.network)
 
 
+def spare_bits(generated: Generated) -> NDArray[np.int64]:
+    """The low bits that are 0 in each number of the memory, as masks, shape ``(memory size,)``."""
+    reference = generated.reference
+    if isinstance(reference, FixedReference):
+        return np.where(reference.fixed.hidden, (1 << reference.fixed.memory_shift) - 1, 0)
+    return np.zeros(generated.network.memory_size, np.int64)
+
+
 def random_memories(generated: Generated, rng: np.random.Generator, count: int) -> NDArray[Any]:
     """Memories around their range, initial ones with one random word, and random words throughout."""
     start = generated.reference.initial_state(count)
@@ -89,6 +97,8 @@ def random_memories(generated: Generated, rng: np.random.Generator, count: int) 
     near = (reach ** rng.uniform(0, 1, (count, 1)) * rng.uniform(-1, 1, start.shape)).astype(
         start.dtype
     )
+    if start.dtype != np.float32:
+        near &= ~spare_bits(generated).astype(start.dtype)
     word = np.dtype(f"u{start.dtype.itemsize}")
     words = rng.integers(0, 2 ** (8 * word.itemsize), start.shape, dtype=word).view(start.dtype)
     one = rng.integers(0, start.shape[1], (count, 1)) == np.arange(start.shape[1])
@@ -118,11 +128,11 @@ def _walk(network: Network, pilot: Pilot, count: int, rng: np.random.Generator) 
     center = network.input.center
     spread = np.minimum(network.input.limit, np.float32(_SPREAD))
     push = rng.normal(size=(network.action_size, network.observation_size)).astype(np.float32)
-    half = (network.output.high - network.output.low) / 2
+    half = np.float32(0.5) * (network.output.high - network.output.low)
     middle = network.output.low + half
-    x = np.zeros((count, network.observation_size), np.float32)
+    x: Array = np.zeros((count, network.observation_size), np.float32)
     memory = pilot.initial_state(count)
     for _ in range(_WALK_STEPS):
-        actions, memory = pilot.step(center + spread * x, memory)
+        actions, memory = pilot.step((center + spread * x).astype(np.float32), memory)
         noise = rng.normal(size=x.shape).astype(np.float32)
-        x = np.float32(0.9) * x + np.float32(0.1) * (((actions - middle) / half) @ push + noise)
+        x = (0.9 * x + 0.1 * (((actions - middle) / half) @ push + noise)).astype(np.float32)

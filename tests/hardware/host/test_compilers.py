@@ -30,7 +30,9 @@ def test_no_compiler_at_all(monkeypatch, tmp_path):
 
 
 def test_cc_by_its_old_name(monkeypatch, tmp_path, any_compiler):
-    (tmp_path / "cc").symlink_to(shutil.which(any_compiler.command[0]))
+    (tmp_path / "cc").symlink_to(any_compiler.command[0])
+    for tool in ("as", "ld"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_compiler({}).version.split()[1:] == any_compiler.version.split()[1:]
 

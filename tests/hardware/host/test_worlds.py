@@ -8,6 +8,7 @@ from eyas.hardware.host.worlds import (
     memory_limits,
     random_memories,
     random_observations,
+    spare_bits,
     unseen,
 )
 
@@ -50,6 +51,8 @@ def test_random_memories_are_within_and_beyond_the_limits(shipped_network, numbe
     assert memories.shape == start.shape and memories.dtype == start.dtype
     with np.errstate(invalid="ignore"):
         fits = (np.abs(memories.astype(np.float64)) <= memory_limits(generated)).all(axis=1)
+    if number_format != "float32":
+        fits &= (memories & spare_bits(generated) == 0).all(axis=1)
     assert 0.1 < fits.mean() < 0.6
     _, _, status = generated.reference.evaluate(np.zeros((500, 22), np.float32), memories)
     assert ((status == 4) == ~fits).all()
