@@ -79,6 +79,18 @@ def test_two_counters_agree(reports):
     assert 1 < reports("cortex-m4f").modelled.limit_ratio < 4
 
 
+@pytest.mark.parametrize("number_format", ["q15", "int8"])
+def test_fixed_point_has_the_same_bits_everywhere(shipped_network, need, number_format):
+    targets = ("cortex-m4f", "cortex-m7", "cortex-m0", "rv32imc", "wasm32")
+    for target in targets:
+        need(target)
+    reports = run_matrix(generate(shipped_network, "policy", number_format), targets)
+    for report in reports:
+        assert report.passed, report
+    small = reports[2].modelled
+    assert small is None or small.microseconds < 1000  # without floating point at 48 MHz
+
+
 def test_policies_without_memory(random_network, need):
     need("cortex-m4f")
     need("wasm32")
