@@ -46,12 +46,11 @@ def page_files(generated: Generated) -> dict[str, str | bytes]:
         InputError: it is another policy, or a tool is missing, see :func:`build_wasm`.
     """
     network = generated.network
-    given = (network.observation_size, network.action_size, network.rate_hz)
-    expected = (OBSERVATION_SIZE, ACTION_SIZE, RATE_HZ)
-    if given != expected:
+    sizes, rate = (network.observation_size, network.action_size), network.rate_hz
+    if sizes != (OBSERVATION_SIZE, ACTION_SIZE) or rate != RATE_HZ:
         raise InputError(
-            "target = wasm flies a quadrotor, whose policy maps {} observations to {} actions at {:g} Hz;"
-            " this one maps {} to {} at {:g} Hz".format(*expected, *given)
+            f"target = wasm flies a quadrotor, whose policy maps {OBSERVATION_SIZE} observations to"
+            f" {ACTION_SIZE} actions at {RATE_HZ} Hz; this one maps {sizes[0]} to {sizes[1]} at {rate:g} Hz"
         )
     wasm = build_wasm(generated)
     data = page_data() | {

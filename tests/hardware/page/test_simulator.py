@@ -14,8 +14,8 @@ AIRFRAMES = ("crazyflie", "x500", "race", "flightmare", "soft")
 STEPS = 500
 # Relative to the largest number of the state. One step from the same numbers differs by the rounding to
 # single precision alone; in 500 steps it grows, the more so the faster a vehicle tumbles.
-STEP_TOLERANCE = 2e-6
-FLIGHT_TOLERANCE = 1e-3
+STEP_TOLERANCE = 5e-7
+FLIGHT_TOLERANCE = 5e-5
 
 FLY = """
 return flights.map(({ airframe, start, force, actions }) => {
