@@ -216,7 +216,7 @@ class _Program:
 
     def _rows(self, rows: Rows, order: Sequence[int]) -> None:
         """Append groups of four rows; a row of -1 is one of zeros."""
-        pad = rows.weight.shape[1] % 2 if self.fixed.number_format == "q15" else 0
+        pad = rows.weight.shape[1] % 2
         for start in range(0, len(order), 4):
             group = np.array(order[start : start + 4])
             there = group >= 0
@@ -230,10 +230,9 @@ class _Program:
                 self._constant(_packed(weight.T))
             self._constant(_packed(np.where(there, rows.shift[group], 0)[None]))
 
-    def _shape(self, columns: int) -> int:
+    @staticmethod
+    def _shape(columns: int) -> int:
         """What tells ``NAME_rows`` the number of columns."""
-        if self.fixed.number_format == "int8":
-            return columns
         pairs = (columns + 1) // 2
         return 2 * ((pairs + 1) // 2) + pairs % 2
 
@@ -292,7 +291,7 @@ class _Program:
         return f"((({x} > 0) ? {x} : 0) >> {shift}) + ({name}_softplus({u}) >> {back})"
 
     def _pad(self, buffer: str, size: int, vector: bool) -> None:
-        """Matrices of q15 read pairs."""
+        """Matrices read pairs."""
         if vector and size % 2:
             self.widest[buffer] = max(self.widest[buffer], size + 1)
             self.body.append(f"{buffer}[{size}] = 0;")
