@@ -140,9 +140,7 @@ class _Program:
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
     uses: _Uses = field(default_factory=_Uses)
     body: list[str] = field(default_factory=list)
-    widest: dict[str, int] = field(
-        default_factory=lambda: {"even": 0, "odd": 0, "recalled": 0, "sums": 0}
-    )
+    widest: dict[str, int] = field(default_factory=lambda: {"even": 0, "odd": 0, "sums": 0})
     """Numbers in the buffers of the C."""
     result: str = "even"
     """Where the last layer's numbers are."""
@@ -212,7 +210,7 @@ class _Program:
                 found = table.table(name)
                 start = self._constant(found.coefficients)
                 bits = found.largest.bit_length()
-                self.tables[name] = {"start": start, "largest": found.largest, "bits": bits}
+                self.tables[name] = {"start": start, "bits": bits}
 
     def _rows(self, rows: Rows, order: Sequence[int]) -> None:
         """Append groups of four rows; a row of -1 is one of zeros."""
@@ -308,11 +306,10 @@ class _Program:
         recalled = f"before + {start}" if start else "before"
         ready = self.fixed.memory_shift > 0  # the memory is what the matrices read
         if not ready or size % 2:
-            recalled = "recalled"
-            self.widest["recalled"] = max(self.widest["recalled"], size + size % 2)
+            recalled = self._free(size + size % 2)
             value = f"before[{offset}i]"
-            self._each("recalled", size, value if ready else self._vector(value, True))
-            self._pad("recalled", size, True)
+            self._each(recalled, size, value if ready else self._vector(value, True))
+            self._pad(recalled, size, True)
         for first in range(0, size, 4):
             units = _padded(range(first, min(first + 4, size)))
             for rows in (layer.input, layer.switches, layer.candidate):
