@@ -18,6 +18,9 @@ from ... import __version__
 from ...errors import InputError
 from .. import activations
 from ..bounds import CELL_LIMIT, largest_values
+from ..fixed.code import MEMORY_TYPE, fixed_source
+from ..fixed.quantise import quantise
+from ..fixed.reference import FixedReference
 from ..network import LARGEST_LIMIT, Network
 from ..reference import FloatReference
 from .program import float_literal, float_program
@@ -117,10 +120,6 @@ def generate(
         notes: dict[str, Any] = {"tanh_error": activations.TANH_ERROR}
         crc = zlib.crc32(np.array(program.constants, "<f4").tobytes())
     else:
-        from ..fixed.code import fixed_source
-        from ..fixed.quantise import quantise
-        from ..fixed.reference import FixedReference
-
         fixed = quantise(network, number_format, calibration)
         reference = FixedReference(fixed)
         source = fixed_source(name, fixed)
@@ -196,7 +195,7 @@ def _common(
         "period_us": round(1e6 / rate),
         "stale_us": stale_us,
         "memory_size": network.memory_size,
-        "memory_type": "float" if number_format == "float32" else "int16_t",
+        "memory_type": "float" if number_format == "float32" else MEMORY_TYPE,
         "previous_action": previous if previous is not None else 0,
         "has_previous": previous is not None,
         "fallback": ", ".join(float_literal(value) for value in fallback),
