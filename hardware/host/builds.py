@@ -27,7 +27,7 @@ FLAGS: tuple[tuple[str, ...], ...] = (
 )
 FUSING = ("-O3", "-march=native", "-ffp-contract=fast")
 """gcc lets the source overrule this; clang does not, and the self-test finds that out."""
-_STEPS, _COPIES = 200, 32
+_STEPS, _COPIES = 100, 32
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -127,6 +127,9 @@ def _ranges(generated: Generated) -> str:
     }
     lines = ["/* How many observations NAME_control reads: it fills in the previous action itself. */"]
     lines.append(f"#define PolicyOwnObservations {size if previous is None else previous}u")
+    exact = generated.number_format == "float32" or not network.input.center.any()
+    lines.append("/* Whether a number in the middle of its range is exactly 0 to the network. */")
+    lines.append(f"#define PolicyExactCenters {int(exact)}")
     for name, values in parts.items():
         numbers = ", ".join(float_literal(value) for value in values)
         lines.append(f"static const float {name}[{len(values)}] = {{ {numbers} }};")

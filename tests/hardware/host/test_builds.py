@@ -13,10 +13,12 @@ from eyas.hardware.host.builds import (
 from eyas.hardware.host.compare import compare
 from eyas.hardware.host.compiled import CompiledPolicy
 
+TWO_MEMORIES = [("two memories", number_format) for number_format in NUMBER_FORMATS]
 
-@pytest.mark.parametrize("number_format", NUMBER_FORMATS)
-def test_no_warning_at_any_level(some_network, number_format, compiler):
-    builds = check_warnings(generate(some_network, "some", number_format), compiler)
+
+@pytest.mark.parametrize("some_export", TWO_MEMORIES, indirect=True, ids=" ".join)
+def test_no_warning_at_any_level(some_export, compiler):
+    builds = check_warnings(some_export, compiler)
     assert [build.flags for build in builds] == [("-O0",), ("-O2",), ("-O3",), ("-Os",)]
     assert [build.problem for build in builds] == [None] * 4
 
@@ -36,17 +38,17 @@ def test_the_bits_do_not_depend_on_flags(shipped_network, number_format, compile
     assert len(builds) == len(FLAGS) + (compiler.family == "gcc")
     for build in builds:
         assert build.skipped or build.problem is None, (build.flags, build.problem)
-        assert build.skipped or build.steps == 6400
+        assert build.skipped or build.steps == 3200
     assert not any(build.skipped for build in builds[:4])
 
 
-def test_other_bits_are_found(shipped, compiler):
+def test_other_bits_are_found(shipped, any_compiler):
     text = shipped.files["policy.c"]
     assert "(x * p) / q" in text
     changed = replace(
         shipped, files={**shipped.files, "policy.c": text.replace("(x * p) / q", "x * (p / q)")}
     )
-    assert all("steps differ" in build.problem for build in check_determinism(changed, [compiler]))
+    assert all("steps differ" in build.problem for build in check_determinism(changed, [any_compiler]))
 
 
 def test_fast_math_is_refused(shipped, compiler):
