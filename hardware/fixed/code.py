@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import table
-from .quantise import (
+from .fixed_network import (
     FixedActivation,
     FixedGru,
     FixedLinear,

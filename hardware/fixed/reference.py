@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..reference import MEMORY_RESET, NONFINITE_INPUT, SATURATED_INPUT
 from . import table
-from .quantise import (
+from .fixed_network import (
     KINDS,
     FixedActivation,
     FixedGru,
@@ -43,7 +43,7 @@ class FixedReference:
         self._initial = fixed.initial_memory
         self._memory_limit = fixed.memory_limit
         # Bits that are always 0, and by how much every number is shifted.
-        self._shift = np.where(fixed.hidden, fixed.memory_shift, 0)
+        self._shift: Integers = fixed.hidden.astype(np.int64) * fixed.memory_shift
 
     def initial_state(self, count: int) -> Memory:
         """The memory at the start of ``count`` episodes, shape ``(count, memory size)``."""
@@ -125,7 +125,8 @@ class FixedReference:
             value = value - given.center
             large |= (np.abs(value) > given.limit) & ~bad
             value = np.clip(value, -given.limit, given.limit)
-        return np.where(bad, 0, value), bad.any(axis=1), large.any(axis=1)
+        none = np.zeros(len(bits), np.bool_)
+        return np.where(bad, 0, value), bad.any(axis=1, out=none), large.any(axis=1, out=none.copy())
 
     def _linear(self, layer: FixedLinear, x: Integers) -> Integers:
         y = sums(layer.rows, x)

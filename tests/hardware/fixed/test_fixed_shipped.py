@@ -9,6 +9,7 @@ from eyas.envs.quadrotor.evaluation.own_simulator import OwnSimulator
 from eyas.hardware.code.generate import generate
 from eyas.hardware.cross.matrix import run_matrix
 from eyas.hardware.cross.targets import TARGETS
+from eyas.hardware.fixed.fixed_network import KINDS
 from eyas.hardware.fixed.quantise import quantise
 from eyas.hardware.fixed.reference import FixedReference
 from eyas.hardware.reference import FloatReference
@@ -68,6 +69,15 @@ def test_largest_difference_to_float_anywhere_in_range(shipped_network, number_f
         observations = (rng.uniform(-1, 1, (64, 22)) * spread).astype(np.float32)
         _, hidden = pilot.step(observations, hidden)
     assert 1e-6 < pilot.worst <= ERRORS[number_format]
+
+
+def test_sixteen_bits_do_not_suffice(shipped_network, simulator, monkeypatch):
+    # Why q15 has wide weights.
+    monkeypatch.setitem(KINDS, "wide", KINDS["narrow"])
+    pilot = Both(shipped_network, "q15")
+    simulator.start_hover()
+    fly(simulator, pilot, 1000, reference=figure_eight(5.5), clip=True)
+    assert pilot.worst > ERRORS["q15"]
 
 
 @pytest.mark.parametrize("number_format", ERRORS)

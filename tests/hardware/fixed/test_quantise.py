@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from eyas.errors import InputError
 from eyas.hardware.fixed import reference
-from eyas.hardware.fixed.quantise import KINDS, quantise
+from eyas.hardware.fixed.fixed_network import KINDS
+from eyas.hardware.fixed.quantise import quantise
 from eyas.hardware.fixed.reference import FixedReference
 from eyas.hardware.network import Activation, Input, LayerNorm, Linear, Network, Output
 from eyas.hardware.reference import FloatReference
