@@ -80,7 +80,7 @@ def softplus(x: Array) -> Array:
     """``log(1 + exp(x)) = max(x, 0) + 2 atanh(e / (2 + e))``, ``e = exp(-|x|)``; error 1e-6."""
     t = tanh(_HALF * np.where(x < 0, x, -x))
     e = (_ONE + t) / (_ONE - t)
-    s = e / (_TWO + e)
+    s = np.asarray(e / (_TWO + e), np.float32)
     return np.asarray(relu(x) + (_TWO * s) * _horner(ATANH_SERIES, s * s))
 
 

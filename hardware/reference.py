@@ -106,7 +106,7 @@ class FloatReference:
         bad = magnitude >= _INFINITY
         large = (magnitude > limit) & ~bad
         kept = np.where(bad, np.uint32(0), np.minimum(magnitude, limit) | (bits & _SIGN))
-        return kept.view(np.float32), bad.any(axis=0), large.any(axis=0)
+        return kept.view(np.float32), np.asarray(bad.any(axis=0)), np.asarray(large.any(axis=0))
 
     def _output(self, y: Array) -> Array:
         low, high = self.network.output.low[:, None], self.network.output.high[:, None]

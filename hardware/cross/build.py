@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..code.generate import Generated
+from ..host.compilers import STANDARD, WARNINGS
 from ..network import Network
 from .sequence import SEED, steps_of
 from .targets import Target
@@ -13,22 +14,8 @@ from .tools import call
 
 BARE_METAL = Path(__file__).with_name("bare_metal")
 _COUNTED_STEPS = 20
-WARNINGS = [
-    "-pedantic",
-    "-Wall",
-    "-Wextra",
-    "-Wconversion",
-    "-Wdouble-promotion",
-    "-Wshadow",
-    "-Wstrict-prototypes",
-    "-Wmissing-prototypes",
-    "-Wfloat-equal",
-    "-Wcast-align",
-    "-Wundef",
-    "-Werror",
-]
 # Contraction is what compilers do in the modes that firmwares use; the source has to switch it off.
-_POLICY = ["-std=c99", *WARNINGS, "-ffreestanding", "-ffp-contract=fast"]
+_POLICY = [STANDARD, *WARNINGS, "-ffreestanding", "-ffp-contract=fast"]
 _PROGRAM = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-O2", f"-I{BARE_METAL}"]
 # Or the compiler turns the bodies of memcpy and memset into calls of themselves.
 _START = ["-fno-tree-loop-distribute-patterns", "-ffunction-sections", "-nostdlib", "-static"]

@@ -69,9 +69,9 @@ class TargetReport:
     title: str
     opt_level: str
     skipped: str | None = None
-    """Why it was not tried: a tool is missing."""
+    """Why there is no verdict: a tool is missing, or the part is too small for the policy."""
     failed: str | None = None
-    """Why it could not be finished: it does not compile, does not fit, faults or hangs."""
+    """Why it could not be finished: it does not compile, faults or hangs."""
     selftest: int | None = None
     """What ``NAME_selftest`` returned; 0 is right."""
     hash: int | None = None
@@ -176,6 +176,8 @@ def _report(
         if target.cycle_model is not None and not_modelled is None:
             modelled = _model(generated, target, program)
     except CrossError as error:
+        if "overflowed" in str(error):
+            return replace(found, skipped=f"does not fit ({error})", figures=figures)
         return replace(found, failed=str(error), figures=figures)
     return replace(
         found,
