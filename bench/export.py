@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..envs.quadrotor.evaluation.flight import Pilot
-from ..hardware.calibration import calibrate
 from ..hardware.code.generate import NUMBER_FORMATS, generate
 from ..hardware.cross.matrix import TargetReport, run_matrix
 from ..hardware.host.compiled import CompiledPolicy
@@ -34,8 +33,7 @@ def measure(seconds: float, seed: int) -> Iterator[Measurement]:
         seed: of observations.
     """
     network = load_network(SHIPPED)
-    calibration = calibrate(network)
-    exports = {form: generate(network, "policy", form, calibration) for form in NUMBER_FORMATS}
+    exports = {form: generate(network, "policy", form) for form in NUMBER_FORMATS}
     rng = np.random.default_rng(seed)
     pilots: dict[str, Pilot] = {form: CompiledPolicy(made) for form, made in exports.items()}
     pilots |= {_TORCH: TorchPolicy(network), NUMPY: load_quadrotor_policy(SHIPPED)}

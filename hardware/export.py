@@ -22,7 +22,6 @@ from ..bounds import check
 from ..errors import InputError
 from ..policies.quadrotor_policy import SHIPPED
 from .boards.generate import board_files, policy_folder
-from .calibration import calibrate
 from .code.generate import Generated, check_name, generate, readme
 from .export_config import ExportConfig
 from .importers.files import load_network
@@ -90,7 +89,7 @@ def _check_folder(folder: Path) -> None:
 def _calibration(config: ExportConfig, network: Network) -> NDArray[np.float32] | None:
     """Observations by which a fixed-point format chooses its scales."""
     if config.calibration is None:
-        return calibrate(network) if config.format != "float32" else None
+        return None
     if config.format == "float32":
         raise InputError("calibration is for the formats q15 and int8; float32 needs none")
     try:

@@ -37,7 +37,8 @@ class ExportConfig:
     ] = None
     """Decisions per second, for a policy file that does not say."""
     calibration: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
-    """Fixed point: .npy of observations that occur, one in a row; a quadrotor's policy needs none."""
+    """Fixed point: .npy of observations as they occur, one in a row, for finer scales; the shipped policy
+    needs none."""
     out: Annotated[
         Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: exports/NAME-TARGET)")
     ] = None

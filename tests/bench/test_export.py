@@ -8,7 +8,6 @@ from eyas.hardware.host.compilers import find_compilers
 def test_every_figure_is_measured(monkeypatch):
     monkeypatch.setattr(export, "NUMBER_FORMATS", ("float32",))
     monkeypatch.setattr(export, "LEVELS", ("-O2",))
-    monkeypatch.setattr(export, "calibrate", lambda network: None)
     rows = list(export.measure(0.01, seed=0))
     here = [row for row in rows if row.unit == "decisions/s"]
     assert len(here) == 4
