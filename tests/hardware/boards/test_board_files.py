@@ -133,7 +133,18 @@ def compile_all(board, folder, glue_builder, **options):
     for tool in (options["c"], options["cxx"]):
         if not shutil.which(tool):
             pytest.skip(f"no {tool} here")
+        if tool.startswith("arm-") and not has_library(tool):
+            pytest.skip(f"{tool} has no C library (apt install libstdc++-arm-none-eabi-newlib)")
     return glue_builder(board, folder, **options)
+
+
+def has_library(tool):
+    """Whether the headers that firmwares build with are there."""
+    command = [tool, "-x", "c++" if "++" in tool else "c", "-fsyntax-only", "-"]
+    done = subprocess.run(
+        command, input="#include <math.h>\n", text=True, capture_output=True, timeout=60
+    )
+    return done.returncode == 0
 
 
 @pytest.mark.parametrize("board", BOARDS)
