@@ -24,7 +24,7 @@ OBSERVATION: tuple[dict[str, Any], ...] = (
         "unit": "1",
         "frame": "body to world, row by row",
         "of": "attitude relative to the reference yaw",
-        "limit": 1.0,
+        "limit": 1.01,
     },
     {
         "name": "linear velocity error",

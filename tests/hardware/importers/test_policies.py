@@ -14,7 +14,7 @@ from eyas.policies.quadrotor_metadata import OBSERVATION, describe
 from eyas.policies.quadrotor_policy import SHIPPED, load_quadrotor_policy
 from eyas.policies.recurrent_policy import RecurrentPolicy
 
-QUADROTOR_LIMIT = [2] * 3 + [1] * 9 + [4] * 3 + [32] * 3 + [1] * 4
+QUADROTOR_LIMIT = [2] * 3 + [float(np.float32(1.01))] * 9 + [4] * 3 + [32] * 3 + [1] * 4
 
 
 def feed_forward(seed=0, sizes=(5, 6, 3), clip=math.inf, metadata=None, **changes):
