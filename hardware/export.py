@@ -23,7 +23,9 @@ from ..errors import InputError
 from ..policies.quadrotor_policy import SHIPPED
 from .boards.generate import board_files, policy_folder
 from .code.generate import Generated, check_name, generate, readme
+from .cross.tools import CrossError
 from .export_config import ExportConfig
+from .host.compilers import CompilationError
 from .importers.files import load_network
 from .network import Network
 from .page.build import page_files
@@ -40,7 +42,8 @@ def export(config: ExportConfig) -> int:
     """Export as the command line does.
 
     Returns:
-        0; 1 if the verification found something wrong, and then nothing was written.
+        0; 1 if the verification found something wrong or could not be finished, and then nothing was
+        written.
 
     Raises:
         InputError: the policy cannot be read or exported, a setting is out of its range, or the folder
@@ -54,7 +57,11 @@ def export(config: ExportConfig) -> int:
     calibration = _calibration(config, network)
     generated = generate(network, config.name, config.format, calibration)
     files = _files(config, generated)
-    found = _verified(config, generated) if config.verify else None
+    try:
+        found = _verified(config, generated) if config.verify else None
+    except (CompilationError, CrossError) as error:
+        print(f"Nothing was written: {error}")
+        return 1
     if found is not None:
         print_verification(found)
         if found.problems:

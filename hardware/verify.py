@@ -23,6 +23,9 @@ from .host.torch_policy import TorchPolicy
 from .host.worlds import UNSEEN_SEED, is_quadrotor_policy
 from .reference import FloatReference
 
+GROSS_DIFFERENCE = 1e-3
+"""Of a float32 action from PyTorch's in one decision, as a share of the action's range: roundings are a
+thousand times smaller, so this is another network."""
 LOOP_AIRFRAMES = 8
 """Quadrotors that an emulated microcontroller flies."""
 
@@ -85,6 +88,13 @@ class Verification:
             for report in self.targets
             if report.skipped is None and not report.passed
         ]
+        torch = self.differences.get("torch")
+        if torch is not None and torch.decision is not None:
+            output = self.generated.network.output
+            if not torch.decision <= GROSS_DIFFERENCE * float((output.high - output.low).max()):
+                found.append(
+                    f"an action differs from PyTorch's by {torch.decision:.2g} in one decision"
+                )
         if self.loop is not None and self.loop.differences:
             found.append(
                 f"{self.loop.title} in the loop: {self.loop.differences} of {self.loop.steps}"

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from eyas.errors import InputError
 from eyas.hardware.code.generate import generate
 from eyas.hardware.export import MANIFEST, write_folder
 from eyas.hardware.host.compilers import find_compilers
+from eyas.hardware.importers.files import load_network
 from eyas.hardware.network_file import save_network
-from eyas.hardware.verify import verify
+from eyas.hardware.reference import FloatReference
+from eyas.hardware.verify import Verification, _differences, verify
 from eyas.hardware.verify_table import as_json, print_verification
 
 MLP = (3, ("linear", 5), "tanh", ("linear", 2))
@@ -68,6 +71,39 @@ def test_a_difference_is_told_and_nothing_is_written(policy, tmp_path, capsys, m
     assert not out.exists()
     text = capsys.readouterr().out
     assert "WRONG" in text and "Nothing was written" in text
+
+
+@needs_compiler
+def test_c_that_does_not_compile_is_told(policy, tmp_path, capsys, monkeypatch):
+    def wrong(*arguments):
+        generated = generate(*arguments)
+        generated.files[f"{generated.name}.c"] += "#error unfinished\n"
+        return generated
+
+    monkeypatch.setattr("eyas.hardware.export.generate", wrong)
+    assert export(policy, "--out", tmp_path / "out") == 1
+    text = capsys.readouterr().out
+    assert text.startswith("Nothing was written: ") and "unfinished" in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_reference_that_is_not_torch_is_told(policy):
+    """The C equals its reference to the bit; that both are wrong must be found as well."""
+
+    class Wrong(FloatReference):
+        def __init__(self, network):
+            super().__init__(network)
+            (first, *others) = network.layers
+            bias = first.bias + np.float32(0.1)
+            changed = replace(network, layers=(replace(first, bias=bias), *others))
+            self._layers = FloatReference(changed)._layers
+
+    generated = generate(load_network(policy), "tiny")
+    wrong = replace(generated, reference=Wrong(generated.network))
+    found = Verification(generated=wrong, differences=_differences(wrong))
+    (problem,) = found.problems
+    assert "differs from PyTorch's" in problem
+    assert not Verification(generated=generated, differences=_differences(generated)).problems
 
 
 @pytest.mark.parametrize("target", ["c", "crazyflie", "px4", "betaflight", "stampfly"])
