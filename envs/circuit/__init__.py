@@ -1,0 +1,1 @@
+"""Analog circuits: netlists, a level-1 MOSFET simulator that agrees with SPICE, topologies and specs."""

@@ -1,0 +1,1 @@
+"""Topologies, one file each: a netlist, its variables and its bench."""
