@@ -164,6 +164,8 @@ TOPOLOGIES = {
     "three-stage-tia": ".topologies.three_stage_tia",
     "inverter-tia": ".topologies.inverter_tia",
     "two-stage-opamp": ".topologies.two_stage_opamp",
+    "folded-cascode-ota": ".topologies.folded_cascode_ota",
+    "ldo": ".topologies.ldo",
 }
 """Module of each topology, relative to this package; it has the constant ``TOPOLOGY``."""
 
