@@ -17,7 +17,10 @@ from .netlist import CurrentSource, Netlist, VoltageSource
 
 @dataclass(frozen=True)
 class Variable:
-    """One size that a designer chooses; all are positive and searched on a logarithmic scale."""
+    """One quantity that a designer chooses.
+
+    Sizes have a positive lower bound, must be positive and are searched on a logarithmic scale.
+    """
 
     name: str
     unit: str
@@ -96,10 +99,14 @@ class Topology:
                 f"topology {self.name}: {name!r} is not one of its variables: {', '.join(names)}"
             )
         for variable in self.variables:
-            if not 0 <= variable.low <= variable.nominal <= variable.high:
+            if not variable.low <= variable.nominal <= variable.high:
                 raise InputError(
                     f"topology {self.name}: {variable.name} = {variable.nominal:g} is not in"
-                    f" [{variable.low:g}, {variable.high:g}] with a lower bound of at least 0"
+                    f" [{variable.low:g}, {variable.high:g}]"
+                )
+            if variable.name in self.sizing and not variable.low > 0:
+                raise InputError(
+                    f"topology {self.name}: the lower bound of {variable.name} must be positive"
                 )
         sources = {
             e.name for e in self.netlist.elements if isinstance(e, VoltageSource | CurrentSource)
@@ -134,18 +141,19 @@ class Topology:
     def design(self, values: Mapping[str, float]) -> NDArray[np.float64]:
         """The nominal design with some variables changed, shape ``(variables,)``.
 
-        Bounds are those of the search, not of the simulator: any positive size is accepted.
+        Bounds are those of the search, not of the simulator: any positive size is accepted (and any
+        finite value of a variable whose lower bound is not positive).
 
         Raises:
-            InputError: a variable is unknown, or a size is not a positive finite number.
+            InputError: a variable is unknown, or a size is not a positive number.
         """
         design = self.nominal
         for name, value in values.items():
             place = self.index(name)
-            if not (np.isfinite(value) and (value > 0 or (value == 0 and name == "IDC"))):
-                raise InputError(
-                    f"{name} = {value:g} {self.variables[place].unit} must be a positive number"
-                )
+            variable = self.variables[place]
+            if not np.isfinite(value) or (variable.low > 0 and not value > 0):
+                kind = "positive number" if variable.low > 0 else "finite number"
+                raise InputError(f"{name} = {value:g} {variable.unit} must be a {kind}")
             design[place] = value
         return design
 

@@ -44,7 +44,7 @@ TOPOLOGY = Topology(
         Variable("WP5", "um", 2.5, 25.0, 0.01, 10.0),
         Variable("RF", "ohm", 200.0, 5000.0, 1.0, 1000.0),
         Variable("L", "um", 0.18, 0.36, 0.01, 0.18),
-        Variable("IDC", "uA", 0.0, 1000.0, 1.0, 0.0),
+        Variable("IDC", "uA", -1000.0, 1000.0, 1.0, 0.0),
     ),
     sizing=("WN1", "WP1", "WN2", "WP2", "WN3", "WP3", "WN4", "WP4", "WN5", "WP5", "RF", "L"),
     bench=Bench(

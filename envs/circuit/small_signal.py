@@ -1,0 +1,347 @@
+"""Small-signal analyses of one design: capacitances, the response over frequency, and noise.
+
+At each frequency one transposed solution ``A^T y = e`` of ``A = G + j w C`` gives everything: the
+response to any input is ``b^T y``, and a noise current between two nodes reaches the output as the
+difference of their ``y`` (the adjoint method). ``LANES`` frequencies are solved side by side.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..jit import inner
+from .elimination import INVERT, MULTIPLY
+from .mosfet import (
+    AF,
+    BETA,
+    FLICKER,
+    GAMMA,
+    LAMBDA,
+    THERMAL_NOISE,
+    channel,
+    junction,
+    junction_capacitance,
+    meyer,
+)
+
+LANES = 16
+_SMALL_RATIO = 0.12  # up to here the series below has all digits
+_SMALLEST_DENSITY = 1e-38  # ngspice's floor under a logarithm
+
+
+@inner
+def _add_capacitance(matrix, a, b, value):
+    matrix[a, a] += value
+    matrix[b, b] += value
+    matrix[a, b] -= value
+    matrix[b, a] -= value
+
+
+@inner
+def capacitances(structure, values, devices, v, matrix, table):
+    """Fill the capacitance matrix, without what closes the loop, and the operating-point table.
+
+    ``table`` has a row of 20 numbers for each transistor: id, ibs, ibd, vgs, vds, vbs, vth, vdsat, vod,
+    beta, gam_eff, gm, gds, gmb, cdtot, cgtot, cstot, cbtot, cgs, cgd.
+    """
+    for i in range(structure.size):
+        for j in range(structure.size):
+            matrix[i, j] = 0.0
+    for m in range(structure.mosfets.shape[0]):
+        d, g, s, b = (
+            structure.mosfets[m, 0],
+            structure.mosfets[m, 1],
+            structure.mosfets[m, 2],
+            structure.mosfets[m, 3],
+        )
+        sign = structure.mosfets[m, 4]
+        p, row = devices[m], table[m]
+        vgs, vds, vbs = sign * (v[g] - v[s]), sign * (v[d] - v[s]), sign * (v[b] - v[s])
+        state = channel(p, vgs, vds, vbs)
+        ibs, _ = junction(p, vbs)
+        ibd, _ = junction(p, vbs - vds)
+        cgs, cgd, cgb = meyer(p, vgs, vds, state)
+        cbs = junction_capacitance(p, vbs)
+        cbd = junction_capacitance(p, vbs - vds)
+        _add_capacitance(matrix, g, s, cgs)
+        _add_capacitance(matrix, g, d, cgd)
+        _add_capacitance(matrix, g, b, cgb)
+        _add_capacitance(matrix, b, s, cbs)
+        _add_capacitance(matrix, b, d, cbd)
+        row[0] = (state.current if state.forward else -state.current) - ibd
+        row[1], row[2] = ibs, ibd
+        row[3], row[4], row[5] = vgs, vds, vbs
+        row[6], row[7], row[8] = state.von, state.vdsat, vgs - state.von
+        row[9], row[10] = p[BETA] * (1.0 + p[LAMBDA] * vds), p[GAMMA]
+        row[11], row[12], row[13] = state.gm, state.gds, state.gmb
+        row[14], row[15] = cgd + cbd, cgs + cgd + cgb
+        row[16], row[17] = cgs + cbs, cbd + cbs + cgb
+        row[18], row[19] = cgs, cgd
+    for k in range(structure.capacitors.shape[0]):
+        if structure.capacitors[k, 2] == 0:
+            _add_capacitance(
+                matrix,
+                structure.capacitors[k, 0],
+                structure.capacitors[k, 1],
+                values[structure.first[2] + k],
+            )
+    for k in range(structure.inductors.shape[0]):
+        if structure.inductors[k, 3] == 0:
+            branch = structure.inductors[k, 2]
+            matrix[branch, branch] -= values[structure.first[3] + k]
+
+
+@inner
+def close_loop(structure, values, matrix):
+    """Add the inductors and capacitors that close the loop for direct current."""
+    for k in range(structure.capacitors.shape[0]):
+        if structure.capacitors[k, 2] != 0:
+            _add_capacitance(
+                matrix,
+                structure.capacitors[k, 0],
+                structure.capacitors[k, 1],
+                values[structure.first[2] + k],
+            )
+    for k in range(structure.inductors.shape[0]):
+        if structure.inductors[k, 3] != 0:
+            branch = structure.inductors[k, 2]
+            matrix[branch, branch] -= values[structure.first[3] + k]
+
+
+@inner
+def inputs(structure, conductances, capacitance, real, imaginary):
+    """The right-hand sides ``b = real + j w imaginary`` of all inputs, a row each."""
+    unknowns = structure.unknowns
+    for q in range(real.shape[0]):
+        for i in range(unknowns):
+            total, total_c = structure.input_currents[q, i], 0.0
+            for k in range(structure.input_known.shape[1]):
+                amplitude = structure.input_known[q, k]
+                if amplitude != 0.0:
+                    total -= conductances[i, unknowns + k] * amplitude
+                    total_c -= capacitance[i, unknowns + k] * amplitude
+            real[q, i] = total
+            imaginary[q, i] = total_c
+
+
+@inner
+def noise_sources(structure, values, devices, table, nodes, white, flicker, temperature_noise):
+    """Every noise current: its two nodes, its white density, and its flicker density at 1 Hz (A^2/Hz).
+
+    Thermal noise of a channel is ``4 k T 2/3 gm`` in all regions; flicker is SPICE's formula as
+    ngspice up to 42 has it, ``KF |I|^AF / (f W L Cox^2)``. ``temperature_noise`` is ``4 k T``.
+    """
+    count = structure.mosfets.shape[0]
+    for m in range(count):
+        nodes[m, 0], nodes[m, 1] = structure.mosfets[m, 0], structure.mosfets[m, 2]
+        white[m] = devices[m, THERMAL_NOISE] * abs(table[m, 11])
+        if devices[m, FLICKER] > 0.0:
+            current = max(abs(table[m, 0]), _SMALLEST_DENSITY)
+            flicker[m] = devices[m, FLICKER] * math.exp(devices[m, AF] * math.log(current))
+        else:
+            flicker[m] = 0.0
+    for r in range(structure.resistors.shape[0]):
+        nodes[count + r, 0] = structure.resistors[r, 0]
+        nodes[count + r, 1] = structure.resistors[r, 1]
+        white[count + r] = temperature_noise / values[structure.first[1] + r]
+        flicker[count + r] = 0.0
+
+
+@inner
+def load(program, conductances, capacitance, output, unknowns, omega, re, im):
+    """Put ``A`` and ``e`` of each lane's frequency into the slots."""
+    given = program.row.shape[0]
+    for k in range(given):
+        g = conductances[program.row[k], program.column[k]]
+        c = capacitance[program.row[k], program.column[k]]
+        for lane in range(LANES):
+            re[k, lane] = g
+            im[k, lane] = omega[lane] * c
+    for k in range(given, program.slots):
+        for lane in range(LANES):
+            re[k, lane] = 0.0
+            im[k, lane] = 0.0
+    for side in range(2):
+        if output[side] < unknowns:
+            slot = program.right[output[side]]
+            for lane in range(LANES):
+                re[slot, lane] = 1.0 - 2.0 * side
+
+
+@inner
+def run(operations, re, im):
+    """Carry out the elimination program in all lanes."""
+    for k in range(operations.shape[0]):
+        kind, t, a, b = operations[k, 0], operations[k, 1], operations[k, 2], operations[k, 3]
+        if kind == INVERT:
+            for lane in range(LANES):
+                x, y = re[t, lane], im[t, lane]
+                scale = 1.0 / (x * x + y * y)
+                re[t, lane] = x * scale
+                im[t, lane] = -y * scale
+        elif kind == MULTIPLY:
+            for lane in range(LANES):
+                x, y = re[t, lane], im[t, lane]
+                p, q = re[a, lane], im[a, lane]
+                re[t, lane] = x * p - y * q
+                im[t, lane] = x * q + y * p
+        else:
+            for lane in range(LANES):
+                p, q = re[a, lane], im[a, lane]
+                u, w = re[b, lane], im[b, lane]
+                re[t, lane] -= p * u - q * w
+                im[t, lane] -= p * w + q * u
+
+
+@inner
+def largest_residual(program, conductances, capacitance, output, unknowns, omega, lane, re, im):
+    """How far ``A^T y`` is from ``e`` in one lane, relative to the sizes of what is summed."""
+    worst = 0.0
+    given = program.row.shape[0]
+    for j in range(unknowns):
+        total_re, total_im, size = 0.0, 0.0, 0.0
+        if j == output[0]:
+            total_re, size = -1.0, 1.0
+        if j == output[1]:
+            total_re, size = 1.0, 1.0
+        for k in range(given):
+            if program.column[k] != j:
+                continue
+            i = program.row[k]
+            y_re, y_im = re[program.solution[i], lane], im[program.solution[i], lane]
+            g, c = conductances[i, j], omega[lane] * capacitance[i, j]
+            total_re += g * y_re - c * y_im
+            total_im += g * y_im + c * y_re
+            size += (abs(g) + abs(c)) * (abs(y_re) + abs(y_im))
+        error = (abs(total_re) + abs(total_im)) / size if size > 0.0 else 0.0
+        if not error <= worst:
+            worst = error
+    return worst
+
+
+@inner
+def solve_pivoted(conductances, capacitance, output, unknowns, program, omega, lane, re, im, dense):
+    """The transposed system of one lane again, by dense elimination with partial pivoting."""
+    for i in range(unknowns):
+        for j in range(unknowns):
+            dense[j, i] = complex(conductances[i, j], omega[lane] * capacitance[i, j])
+        dense[i, unknowns] = 0.0
+    if output[0] < unknowns:
+        dense[output[0], unknowns] += 1.0
+    if output[1] < unknowns:
+        dense[output[1], unknowns] -= 1.0
+    for k in range(unknowns):
+        pivot = k
+        for i in range(k + 1, unknowns):
+            if abs(dense[i, k]) > abs(dense[pivot, k]):
+                pivot = i
+        if not abs(dense[pivot, k]) > 1e-300:
+            return False
+        for j in range(k, unknowns + 1):
+            dense[k, j], dense[pivot, j] = dense[pivot, j], dense[k, j]
+        for i in range(k + 1, unknowns):
+            factor = dense[i, k] / dense[k, k]
+            for j in range(k + 1, unknowns + 1):
+                dense[i, j] -= factor * dense[k, j]
+    for k in range(unknowns - 1, -1, -1):
+        total = dense[k, unknowns]
+        for j in range(k + 1, unknowns):
+            total -= dense[k, j] * dense[j, unknowns]
+        dense[k, unknowns] = total / dense[k, k]
+    for i in range(unknowns):
+        re[program.solution[i], lane] = dense[i, unknowns].real
+        im[program.solution[i], lane] = dense[i, unknowns].imag
+    return True
+
+
+@inner
+def transfer_power(program, a, b, unknowns, re, im, power):
+    """|y_a - y_b|^2 in all lanes."""
+    if a < unknowns and b < unknowns:
+        s, t = program.solution[a], program.solution[b]
+        for lane in range(LANES):
+            x, y = re[s, lane] - re[t, lane], im[s, lane] - im[t, lane]
+            power[lane] = x * x + y * y
+    elif a < unknowns or b < unknowns:
+        s = program.solution[a if a < unknowns else b]
+        for lane in range(LANES):
+            x, y = re[s, lane], im[s, lane]
+            power[lane] = x * x + y * y
+    else:
+        for lane in range(LANES):
+            power[lane] = 0.0
+
+
+@inner
+def integrate(density, previous, frequency, log_ratio, total):
+    """Add the integral of one source's density from each lane's left neighbour to the lane.
+
+    Between neighbours a density is a power law, ``S ~ f^e``, whose integral is
+    ``(S2 f2 - S1 f1) / (e + 1)``. The logarithm is a short series where neighbours differ little,
+    which is nearly always. ``density[0]`` holds the left neighbour of lane 0 (likewise ``frequency``).
+
+    Source: ngspice's ``ninteg.c``; algebraically the same, without its loss of very steep intervals.
+    """
+    largest = 0.0
+    for lane in range(LANES):
+        s1, s2 = density[lane], density[lane + 1]
+        z = (s2 - s1) / (s2 + s1 + 1e-300)
+        previous[lane] = z
+        largest = max(largest, abs(z))
+    if largest < _SMALL_RATIO:
+        for lane in range(LANES):
+            s1, s2 = density[lane], density[lane + 1]
+            f1, f2 = frequency[lane], frequency[lane + 1]
+            z = previous[lane]
+            q = z * z
+            series = 1.0 + q * (1.0 / 3 + q * (1.0 / 5 + q * (1.0 / 7 + q * (1.0 / 9 + q * (1.0 / 11 + q * (
+                1.0 / 13 + q * (1.0 / 15)))))))  # fmt: skip
+            e = 2.0 * z * series / log_ratio + 1.0
+            singular = abs(e) < 1e-10
+            law = (s2 * f2 - s1 * f1) / (1.0 if singular else e)
+            total[lane] += s2 * f2 * log_ratio if singular else law
+    else:
+        for lane in range(LANES):
+            s1 = max(density[lane], _SMALLEST_DENSITY)
+            s2 = max(density[lane + 1], _SMALLEST_DENSITY)
+            f1, f2 = frequency[lane], frequency[lane + 1]
+            e = math.log(s2 / s1) / log_ratio + 1.0
+            total[lane] += s2 * f2 * log_ratio if abs(e) < 1e-10 else (s2 * f2 - s1 * f1) / e
+
+
+@inner
+def invert_pole_matrix(structure, conductances, capacitance, shift, work, matrix):
+    """Write ``(G + shift C)^-1 C``; its eigenvalues are ``1 / (shift - pole)``. False if singular.
+
+    Source: the pencil ``(-G, C)`` shifted and inverted, so that a singular ``C`` does no harm.
+    """
+    n = structure.unknowns
+    for i in range(n):
+        for j in range(n):
+            work[i, j] = conductances[i, j] + shift * capacitance[i, j]
+            matrix[i, j] = capacitance[i, j]
+    for k in range(n):
+        pivot = k
+        for i in range(k + 1, n):
+            if abs(work[i, k]) > abs(work[pivot, k]):
+                pivot = i
+        if not abs(work[pivot, k]) > 1e-300:
+            return False
+        for j in range(n):
+            work[k, j], work[pivot, j] = work[pivot, j], work[k, j]
+            matrix[k, j], matrix[pivot, j] = matrix[pivot, j], matrix[k, j]
+        inverse = 1.0 / work[k, k]
+        for i in range(n):
+            if i == k:
+                continue
+            factor = work[i, k] * inverse
+            if factor != 0.0:
+                for j in range(k, n):
+                    work[i, j] -= factor * work[k, j]
+                for j in range(n):
+                    matrix[i, j] -= factor * matrix[k, j]
+    for i in range(n):
+        inverse = 1.0 / work[i, i]
+        for j in range(n):
+            matrix[i, j] *= inverse
+    return True
