@@ -15,11 +15,13 @@ Importing this package registers their Gymnasium ids and compiles nothing::
 ``eyas/WalkerHardcore-v0``            on Gymnasium's hardcore terrain, 1 parameter
 ``eyas/WalkerObstacleCourse-v0``      on DCD's roughness, pits, stumps and stairs, 8 parameters
 ``eyas/Quadrotor-v0``                 quadrotor whose airframe is the task, 9 parameters
+``eyas/Circuit-v0``                   circuit to be sized, its spec's limits are the task
 ====================================  ==========================================================
 
 Walkers take the keywords of :class:`~eyas.envs.walker.env.WalkerBatch` (``body``, ``solver``,
 ``threads``, ...), quadrotors those of :class:`~eyas.envs.quadrotor.env.QuadrotorBatch` (``airframes``,
-``reference``, ``conditions``, ...).
+``reference``, ``conditions``, ...), circuits those of :class:`~eyas.envs.circuit.env.CircuitBatch`
+(``topology``, ``spec``, ``action``, ...).
 """
 
 from __future__ import annotations
@@ -48,4 +50,11 @@ if "eyas/Quadrotor-v0" not in gymnasium.registry:
         id="eyas/Quadrotor-v0",
         entry_point=f"{__name__}.quadrotor.entry_points:make_quadrotor",
         vector_entry_point=f"{__name__}.quadrotor.entry_points:make_quadrotors",
+    )
+
+if "eyas/Circuit-v0" not in gymnasium.registry:
+    gymnasium.register(
+        id="eyas/Circuit-v0",
+        entry_point=f"{__name__}.circuit.entry_points:make_circuit",
+        vector_entry_point=f"{__name__}.circuit.entry_points:make_circuits",
     )

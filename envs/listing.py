@@ -1,4 +1,4 @@
-"""The list of worlds, their task parameters, the walker's bodies and the quadrotor's airframes."""
+"""The list of worlds: their task parameters, the walker's bodies, the quadrotor's airframes, the circuits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .tasks import Parameter
 
 @dataclass(frozen=True, kw_only=True)
 class EnvsConfig:
-    """List the registered worlds, what a teacher may choose in them, and the bodies and airframes."""
+    """List the registered worlds, what a teacher may choose in them, and bodies, airframes and circuits."""
 
     json: bool = False
     """Print one JSON object per line instead of tables."""
@@ -61,16 +61,38 @@ class QuadrotorAirframe:
     """Rotor speed that carries the weight, 0 to 1."""
 
 
+@dataclass(frozen=True)
+class CircuitSpec:
+    """A spec that the circuit world takes by name."""
+
+    spec: str
+    """Name, for ``spec=`` of the world."""
+    topology: str
+    """What it is of, for ``topology=``."""
+    title: str
+    """In words."""
+    transistors: int
+    """Of the topology."""
+    sizes: int
+    """Free variables, the size of an action."""
+    scoring: str
+    """Whose score judges it."""
+    parameters: tuple[Parameter, ...]
+    """Its task space: the limits that may vary."""
+
+
 def list_worlds() -> list[World]:
     """All worlds that are registered with Gymnasium, none of them compiled."""
+    from .circuit.spec import DEFAULT, find_spec
     from .quadrotor.task_airframes import TASK_SPACE
     from .walker.terrain import TERRAINS
 
+    spaces = {"eyas/Quadrotor-v0": TASK_SPACE, "eyas/Circuit-v0": find_spec(DEFAULT).task_space}
     worlds = []
     for key, spec in gymnasium.registry.items():
         if spec.namespace == "eyas":
             terrain = spec.kwargs.get("terrain")
-            space = TASK_SPACE if terrain is None else TERRAINS[terrain].task_space
+            space = spaces[key] if terrain is None else TERRAINS[terrain].task_space
             worlds.append(World(key, terrain, space.parameters))
     return worlds
 
@@ -92,11 +114,41 @@ def list_airframes() -> list[QuadrotorAirframe]:
     ]
 
 
+def list_circuits() -> list[CircuitSpec]:
+    """All named specs of circuits, one or more for each topology."""
+    from .circuit.spec import SPECS, find_spec
+
+    entries = []
+    for name in SPECS:
+        spec = find_spec(name)
+        topology = spec.topology
+        sizes, transistors = len(topology.sizing), len(topology.netlist.transistors)
+        entries.append(
+            CircuitSpec(
+                name,
+                topology.name,
+                spec.title,
+                transistors,
+                sizes,
+                spec.scoring,
+                spec.task_space.parameters,
+            )
+        )
+    return entries
+
+
 def run(config: EnvsConfig) -> int:
     """Print the list."""
-    worlds, bodies, airframes = list_worlds(), list_bodies(), list_airframes()
+    worlds, bodies, circuits, airframes = (
+        list_worlds(),
+        list_bodies(),
+        list_circuits(),
+        list_airframes(),
+    )
     if config.json:
-        entries: list[World | WalkerBody | QuadrotorAirframe] = [*worlds, *bodies, *airframes]
+        entries: list[World | WalkerBody | CircuitSpec | QuadrotorAirframe] = [
+            *worlds, *bodies, *circuits, *airframes,
+        ]  # fmt: skip
         for entry in entries:
             print(json.dumps(dataclasses.asdict(entry)))
         return 0
@@ -119,6 +171,16 @@ def run(config: EnvsConfig) -> int:
     table.add_column("parts", justify="right")
     for body in bodies:
         table.add_row(body.body, str(body.motors), str(body.parts))
+    console.print(table)
+    table = Table(
+        title="Specs of the circuit, and the limits that are their tasks", title_justify="left"
+    )
+    for heading in ("spec=", "topology=", "transistors", "sizes", "scoring", "tasks"):
+        number = heading in ("transistors", "sizes")
+        table.add_column(heading, justify="right" if number else "left", overflow="fold")
+    for c in circuits:
+        tasks = ", ".join(p.name for p in c.parameters)
+        table.add_row(c.spec, c.topology, str(c.transistors), str(c.sizes), c.scoring, tasks)
     console.print(table)
     table = Table(title="Airframes of the quadrotor", title_justify="left")
     table.add_column("airframes=")

@@ -14,7 +14,7 @@ from .spec import Spec
 from .topology import Topology
 
 if TYPE_CHECKING:
-    from .simulator import Results
+    from .results import Results
 
 Array = NDArray[np.float64]
 

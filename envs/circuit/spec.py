@@ -21,7 +21,7 @@ from .scores import FAILED, REACHED, SCORES
 from .topology import Topology, find_topology
 
 if TYPE_CHECKING:
-    from .simulator import Results
+    from .results import Results
 
 Array = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ UNITS = {
     "inoise_min": "V/sqrt(Hz)", "onoise_total": "V", "inoise_total": "V", "irn_rms": "V",
 }  # fmt: skip
 """Metrics and their units where the input is a voltage (see :func:`metric_units`)."""
-_SIGNED = (
+SIGNED = (
     "saturated", "pole_max_re", "stable", "zeta_min", "gain_db", "gain_max_db", "peaking_db",
     "phase_at_f3db_deg", "pm_deg",
 )  # fmt: skip
@@ -42,17 +42,18 @@ _KEYS = ("name", "title", "topology", "scoring", "require_stable", "metrics")
 
 
 def metric_units(topology: Topology) -> dict[str, str]:
-    """The metrics that the simulator measures of a topology, with their units."""
-    units = dict(UNITS)
+    """The metrics that the simulator measures of a topology, in its order, with their units."""
     bench = topology.bench
-    if not bench.unity_gain:
-        del units["ugbw"], units["pm_deg"]
-    for prefix, _ in bench.disturbances:
-        units |= {f"{prefix}_gain_f0": "1", f"{prefix}_gain_max": "1"}
-    source = next(e for e in topology.netlist.elements if e.name == bench.source)
-    if isinstance(source, CurrentSource):
+    currents = {e.name for e in topology.netlist.elements if isinstance(e, CurrentSource)}
+    units = dict(UNITS)
+    if bench.source in currents:
         units |= {"gain": "ohm", "inoise_total": "A", "irn_rms": "A"}
         units |= {name: "A/sqrt(Hz)" for name in ("inoise_f0", "inoise_f3db", "inoise_min")}
+    if not bench.unity_gain:
+        del units["ugbw"], units["pm_deg"]
+    for prefix, source in bench.disturbances:
+        unit = "ohm" if source in currents else "V/V"
+        units |= {f"{prefix}_gain_f0": unit, f"{prefix}_gain_max": unit}
     return units
 
 
@@ -92,7 +93,7 @@ class MetricSpec:
             if value is not None and not (math.isfinite(value) and value > floor):
                 rule = f"a finite number above {floor:g}" if floor > -math.inf else "a finite number"
                 raise InputError(f"metric {self.name}: {key} = {value:g} must be {rule}")
-        if self.target is not None and self.goal == "minimise" and self.name in _SIGNED:
+        if self.target is not None and self.goal == "minimise" and self.name in SIGNED:
             raise InputError(
                 f"metric {self.name}: target = {self.target:g} cannot be minimised as a ratio,"
                 " because the metric can be zero or negative; give it a limit"
@@ -369,6 +370,8 @@ class Spec:
 _FOLDER = Path(__file__).parent / "specs"
 SPECS = tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 """Names of the specs that come along, files of ``specs/``."""
+DEFAULT = "two-stage-tia"
+"""The spec of the world where none is named."""
 
 
 @cache
@@ -381,6 +384,19 @@ def find_spec(name: str) -> Spec:
     if name not in SPECS:
         raise InputError(f"spec {name!r} does not exist; there are: {', '.join(SPECS)}")
     return Spec.read(_FOLDER / f"{name}.yaml")
+
+
+def choose_spec(spec: str | Path | Spec) -> Spec:
+    """A spec as it is, by the name of one that comes along, or from a YAML file.
+
+    Raises:
+        InputError: a name that is neither, or the file is no spec.
+    """
+    if isinstance(spec, Spec):
+        return spec
+    if isinstance(spec, str) and Path(spec).suffix not in (".yaml", ".yml"):
+        return find_spec(spec)
+    return Spec.read(spec)
 
 
 def _metric(where: str, row: object) -> MetricSpec:
