@@ -213,9 +213,12 @@ def largest_residual(program, conductances, capacitance, output, unknowns, omega
             total_re += g * y_re - c * y_im
             total_im += g * y_im + c * y_re
             size += (abs(g) + abs(c)) * (abs(y_re) + abs(y_im))
-        error = (abs(total_re) + abs(total_im)) / size if size > 0.0 else 0.0
-        if not error <= worst:
-            worst = error
+        if size == 0.0:
+            continue
+        error = (abs(total_re) + abs(total_im)) / size
+        if not math.isfinite(error):
+            return math.inf
+        worst = max(worst, error)
     return worst
 
 

@@ -85,7 +85,7 @@ class Topology:
     area: str
     """Gate area as an expression of the variables (um^2)."""
     sizing: tuple[str, ...] = ()
-    """The variables that are free by default; the others keep their nominal values. Empty: all."""
+    """The variables that are free by default; the others keep their nominal values. Empty: all sizes."""
     citation: str = ""
     names: tuple[str, ...] = field(init=False, compare=False)
 
@@ -93,7 +93,7 @@ class Topology:
         names = tuple(variable.name for variable in self.variables)
         object.__setattr__(self, "names", names)
         if not self.sizing:
-            object.__setattr__(self, "sizing", names)
+            object.__setattr__(self, "sizing", tuple(v.name for v in self.variables if v.low > 0))
         for name in sorted((self.netlist.names | Expression(self.area).names) - set(names)):
             raise InputError(
                 f"topology {self.name}: {name!r} is not one of its variables: {', '.join(names)}"
