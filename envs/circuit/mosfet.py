@@ -55,18 +55,18 @@ class Channel(NamedTuple):
 @inner
 def fill_device(parameters, card, width, length, vto_shift, kp_error):
     """Write the numbers of one transistor; width and length in um."""
-    w, l = width * 1e-6, length * 1e-6
-    parameters[BETA] = card[CARD_KP] * (1.0 + kp_error) * w / l
+    meters, long = width * 1e-6, length * 1e-6
+    parameters[BETA] = card[CARD_KP] * (1.0 + kp_error) * meters / long
     parameters[LAMBDA] = card[CARD_LAMBDA] / length
     parameters[VBI] = card[CARD_VBI] + vto_shift
     parameters[GAMMA] = card[CARD_GAMMA]
     parameters[PHI] = card[CARD_PHI]
     parameters[SATURATION_CURRENT] = card[CARD_IS]
     parameters[THERMAL_VOLTAGE] = card[CARD_VT]
-    parameters[GATE_CAPACITANCE] = card[CARD_COX] * w * l
-    parameters[OVERLAP_SOURCE] = card[CARD_CGSO] * w
-    parameters[OVERLAP_DRAIN] = card[CARD_CGDO] * w
-    parameters[OVERLAP_BULK] = card[CARD_CGBO] * l
+    parameters[GATE_CAPACITANCE] = card[CARD_COX] * meters * long
+    parameters[OVERLAP_SOURCE] = card[CARD_CGSO] * meters
+    parameters[OVERLAP_DRAIN] = card[CARD_CGDO] * meters
+    parameters[OVERLAP_BULK] = card[CARD_CGBO] * long
     parameters[JUNCTION_BOTTOM] = card[CARD_CJ] * (2.0 * card[CARD_HDIF] * width * 1e-12)
     parameters[JUNCTION_SIDE] = card[CARD_CJSW] * ((4.0 * card[CARD_HDIF] + width) * 1e-6)
     parameters[PB] = card[CARD_PB]
@@ -74,7 +74,7 @@ def fill_device(parameters, card, width, length, vto_shift, kp_error):
     parameters[MJSW] = card[CARD_MJSW]
     parameters[FC] = card[CARD_FC]
     parameters[AF] = card[CARD_AF]
-    parameters[FLICKER] = card[CARD_KF] / (w * l * card[CARD_COX_FLICKER] * card[CARD_COX_FLICKER])
+    parameters[FLICKER] = card[CARD_KF] / (meters * long * card[CARD_COX_FLICKER] * card[CARD_COX_FLICKER])
     parameters[THERMAL_NOISE] = 4.0 * BOLTZMANN * card[CARD_TEMPERATURE] * 2.0 / 3.0
 
 

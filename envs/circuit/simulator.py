@@ -173,7 +173,7 @@ class Simulator:
         values: Numbers,
         output: Output,
     ) -> None:
-        part = Output(*(array[rows] if len(array) else array for array in output))
+        part = Output._make(array[rows] if len(array) else array for array in output)
         shifts = mismatch if len(mismatch) == 1 else mismatch[rows]
         simulate(
             self.structure, self.program, cards, corner.kelvin, shifts, values[rows], self.start,
