@@ -156,8 +156,9 @@ class Observer:
             ok = results.status == 0
             points = self.statistics.devices.apply(results.devices[ok])
             types = np.broadcast_to(self._types, (len(points), *self._types.shape))
-            transistors = np.concatenate([types, points], axis=2).reshape(len(points), -1)
-            rows[ok, self.blocks["transistors"]] = transistors
+            block = self.blocks["transistors"]
+            transistors = np.concatenate([types, points], axis=2)
+            rows[ok, block] = transistors.reshape(len(points), block.stop - block.start)
             rows[ok, self.blocks["voltages"]] = self.statistics.voltages.apply(results.voltages[ok])
             metrics = metric_scale(results.metric_names, results.metrics[ok])
             rows[ok, self.blocks["metrics"]] = self.statistics.metrics.apply(metrics)

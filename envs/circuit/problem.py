@@ -47,7 +47,7 @@ class SizingProblem:
     """Find the sizes of a circuit that score best under a spec.
 
     A point of the unit cube stands for the free variables, each on a logarithmic scale between its bounds
-    (linear where the lower bound is 0), rounded to the technology's grid; the other variables keep their
+    (linear where the lower bound is not positive), rounded to the technology's grid; the other variables keep their
     nominal values. Devices that match share their variables, so no point can unmatch them.
 
     Args:
@@ -86,8 +86,8 @@ class SizingProblem:
         free_variables = [topology.variables[column] for column in self.columns]
         self._low = np.array([variable.low for variable in free_variables])
         self._high = np.array([variable.high for variable in free_variables])
-        self._linear = self._low == 0
-        with np.errstate(divide="ignore"):
+        self._linear = self._low <= 0
+        with np.errstate(divide="ignore", invalid="ignore"):
             self._log_low = np.where(self._linear, 0.0, np.log(self._low))
         self._log_range = np.log(self._high) - self._log_low
 
@@ -115,7 +115,7 @@ class SizingProblem:
         """The points of designs ``(n, variables)``, shape ``(n, dimension)``, clipped to [0, 1]."""
         values = np.asarray(designs, dtype=np.float64)[:, self.columns]
         linear = (values - self._low) / (self._high - self._low)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             logarithmic = (np.log(values) - self._log_low) / self._log_range
         return np.clip(np.where(self._linear, linear, logarithmic), 0.0, 1.0)
 
