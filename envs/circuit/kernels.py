@@ -107,8 +107,8 @@ def simulate(structure, program, cards, kelvin, mismatch, values, start, pole_sh
     b_real, b_imaginary = np.zeros((queries, unknowns)), np.zeros((queries, unknowns))
     nodes = np.zeros((sources, 2), dtype=np.int64)
     white, flicker, last = np.zeros(sources), np.zeros(sources), np.zeros((sources, 2))
-    re, im = np.zeros((program.slots, LANES)), np.zeros((program.slots, LANES))
-    power = np.zeros(LANES)
+    work = np.zeros((program.slots, 2, LANES))
+    power, sums = np.zeros(LANES), np.zeros((unknowns, 3))
     density, previous = np.zeros(LANES + 1), np.zeros(LANES)
     interval, around = np.zeros(LANES), np.zeros(LANES + 1)
     frequency = np.zeros(blocks * LANES)
@@ -170,17 +170,16 @@ def simulate(structure, program, cards, kelvin, mismatch, values, start, pole_sh
         for block in range(blocks):
             begin = block * LANES
             w = omega[begin : begin + LANES]
-            load(program, conductances, capacitance, structure.output, unknowns, w, re, im)
-            run(program.operations, re, im)
+            load(program, conductances, capacitance, structure.output, unknowns, w, work)
+            run(program.operations, work)
             for lane in range(0, LANES, LANES - 1):
                 error = largest_residual(
-                    program, conductances, capacitance, structure.output, unknowns, w, lane, re, im
+                    program, conductances, capacitance, structure.output, w, lane, work, sums
                 )
                 if not error < _WORST_RESIDUAL:
                     for each in range(LANES):
                         if not solve_pivoted(
-                            conductances, capacitance, structure.output, unknowns, program, w, each, re, im,
-                            dense,
+                            conductances, capacitance, structure.output, unknowns, program, w, each, work, dense,
                         ):  # fmt: skip
                             singular = True
                     break
@@ -194,7 +193,7 @@ def simulate(structure, program, cards, kelvin, mismatch, values, start, pole_sh
                         continue
                     slot = program.solution[i]
                     for lane in range(LANES):
-                        x, y, wc = re[slot, lane], im[slot, lane], w[lane] * c
+                        x, y, wc = work[slot, 0, lane], work[slot, 1, lane], w[lane] * c
                         out_re[q, begin + lane] += b * x - wc * y
                         out_im[q, begin + lane] += b * y + wc * x
                 for lane in range(LANES):
@@ -204,7 +203,7 @@ def simulate(structure, program, cards, kelvin, mismatch, values, start, pole_sh
                 interval[lane] = 0.0
                 around[lane + 1] = frequency[begin + lane]
             for k in range(sources):
-                transfer_power(program, nodes[k, 0], nodes[k, 1], unknowns, re, im, power)
+                transfer_power(program, nodes[k, 0], nodes[k, 1], unknowns, work, power)
                 for part in range(2):
                     level = white[k] if part == 0 else flicker[k]
                     if level == 0.0:

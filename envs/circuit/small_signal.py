@@ -24,7 +24,7 @@ from .mosfet import (
     meyer,
 )
 
-LANES = 16
+LANES = 32
 _SMALL_RATIO = 0.12  # up to here the series below has all digits
 _SMALLEST_DENSITY = 1e-38  # ngspice's floor under a logarithm
 
@@ -148,82 +148,81 @@ def noise_sources(structure, values, devices, table, nodes, white, flicker, temp
 
 
 @inner
-def load(program, conductances, capacitance, output, unknowns, omega, re, im):
+def load(program, conductances, capacitance, output, unknowns, omega, work):
     """Put ``A`` and ``e`` of each lane's frequency into the slots."""
     given = program.row.shape[0]
     for k in range(given):
         g = conductances[program.row[k], program.column[k]]
         c = capacitance[program.row[k], program.column[k]]
         for lane in range(LANES):
-            re[k, lane] = g
-            im[k, lane] = omega[lane] * c
+            work[k, 0, lane] = g
+            work[k, 1, lane] = omega[lane] * c
     for k in range(given, program.slots):
         for lane in range(LANES):
-            re[k, lane] = 0.0
-            im[k, lane] = 0.0
+            work[k, 0, lane] = 0.0
+            work[k, 1, lane] = 0.0
     for side in range(2):
         if output[side] < unknowns:
             slot = program.right[output[side]]
             for lane in range(LANES):
-                re[slot, lane] = 1.0 - 2.0 * side
+                work[slot, 0, lane] = 1.0 - 2.0 * side
 
 
 @inner
-def run(operations, re, im):
+def run(operations, work):
     """Carry out the elimination program in all lanes."""
     for k in range(operations.shape[0]):
         kind, t, a, b = operations[k, 0], operations[k, 1], operations[k, 2], operations[k, 3]
         if kind == INVERT:
             for lane in range(LANES):
-                x, y = re[t, lane], im[t, lane]
+                x, y = work[t, 0, lane], work[t, 1, lane]
                 scale = 1.0 / (x * x + y * y)
-                re[t, lane] = x * scale
-                im[t, lane] = -y * scale
+                work[t, 0, lane] = x * scale
+                work[t, 1, lane] = -y * scale
         elif kind == MULTIPLY:
             for lane in range(LANES):
-                x, y = re[t, lane], im[t, lane]
-                p, q = re[a, lane], im[a, lane]
-                re[t, lane] = x * p - y * q
-                im[t, lane] = x * q + y * p
+                x, y = work[t, 0, lane], work[t, 1, lane]
+                p, q = work[a, 0, lane], work[a, 1, lane]
+                work[t, 0, lane] = x * p - y * q
+                work[t, 1, lane] = x * q + y * p
         else:
             for lane in range(LANES):
-                p, q = re[a, lane], im[a, lane]
-                u, w = re[b, lane], im[b, lane]
-                re[t, lane] -= p * u - q * w
-                im[t, lane] -= p * w + q * u
+                p, q = work[a, 0, lane], work[a, 1, lane]
+                u, w = work[b, 0, lane], work[b, 1, lane]
+                work[t, 0, lane] -= p * u - q * w
+                work[t, 1, lane] -= p * w + q * u
 
 
 @inner
-def largest_residual(program, conductances, capacitance, output, unknowns, omega, lane, re, im):
-    """How far ``A^T y`` is from ``e`` in one lane, relative to the sizes of what is summed."""
+def largest_residual(program, conductances, capacitance, output, omega, lane, work, sums):
+    """How far ``A^T y`` is from ``e`` in one lane, relative to the sizes of what is summed.
+
+    ``sums`` is scratch, shape ``(unknowns, 3)``.
+    """
+    sums[:] = 0.0
+    for side in range(2):
+        if output[side] < sums.shape[0]:
+            sums[output[side], 0] = 2.0 * side - 1.0
+            sums[output[side], 2] = 1.0
+    for k in range(program.row.shape[0]):
+        i, j = program.row[k], program.column[k]
+        y_re, y_im = work[program.solution[i], 0, lane], work[program.solution[i], 1, lane]
+        g, c = conductances[i, j], omega[lane] * capacitance[i, j]
+        sums[j, 0] += g * y_re - c * y_im
+        sums[j, 1] += g * y_im + c * y_re
+        sums[j, 2] += (abs(g) + abs(c)) * (abs(y_re) + abs(y_im))
     worst = 0.0
-    given = program.row.shape[0]
-    for j in range(unknowns):
-        total_re, total_im, size = 0.0, 0.0, 0.0
-        if j == output[0]:
-            total_re, size = -1.0, 1.0
-        if j == output[1]:
-            total_re, size = 1.0, 1.0
-        for k in range(given):
-            if program.column[k] != j:
-                continue
-            i = program.row[k]
-            y_re, y_im = re[program.solution[i], lane], im[program.solution[i], lane]
-            g, c = conductances[i, j], omega[lane] * capacitance[i, j]
-            total_re += g * y_re - c * y_im
-            total_im += g * y_im + c * y_re
-            size += (abs(g) + abs(c)) * (abs(y_re) + abs(y_im))
-        if size == 0.0:
-            continue
-        error = (abs(total_re) + abs(total_im)) / size
+    for j in range(sums.shape[0]):
+        error = abs(sums[j, 0]) + abs(sums[j, 1])
         if not math.isfinite(error):
             return math.inf
-        worst = max(worst, error)
+        if error > worst * sums[j, 2]:
+            worst = error / sums[j, 2]
     return worst
 
 
 @inner
-def solve_pivoted(conductances, capacitance, output, unknowns, program, omega, lane, re, im, dense):
+def solve_pivoted(conductances, capacitance, output, unknowns, program, omega, lane, work, dense):
     """The transposed system of one lane again, by dense elimination with partial pivoting."""
     for i in range(unknowns):
         for j in range(unknowns):
@@ -252,23 +251,23 @@ def solve_pivoted(conductances, capacitance, output, unknowns, program, omega, l
             total -= dense[k, j] * dense[j, unknowns]
         dense[k, unknowns] = total / dense[k, k]
     for i in range(unknowns):
-        re[program.solution[i], lane] = dense[i, unknowns].real
-        im[program.solution[i], lane] = dense[i, unknowns].imag
+        work[program.solution[i], 0, lane] = dense[i, unknowns].real
+        work[program.solution[i], 1, lane] = dense[i, unknowns].imag
     return True
 
 
 @inner
-def transfer_power(program, a, b, unknowns, re, im, power):
+def transfer_power(program, a, b, unknowns, work, power):
     """|y_a - y_b|^2 in all lanes."""
     if a < unknowns and b < unknowns:
         s, t = program.solution[a], program.solution[b]
         for lane in range(LANES):
-            x, y = re[s, lane] - re[t, lane], im[s, lane] - im[t, lane]
+            x, y = work[s, 0, lane] - work[t, 0, lane], work[s, 1, lane] - work[t, 1, lane]
             power[lane] = x * x + y * y
     elif a < unknowns or b < unknowns:
         s = program.solution[a if a < unknowns else b]
         for lane in range(LANES):
-            x, y = re[s, lane], im[s, lane]
+            x, y = work[s, 0, lane], work[s, 1, lane]
             power[lane] = x * x + y * y
     else:
         for lane in range(LANES):
@@ -285,13 +284,13 @@ def integrate(density, previous, frequency, log_ratio, total):
 
     Source: ngspice's ``ninteg.c``; algebraically the same, without its loss of very steep intervals.
     """
-    largest = 0.0
+    steep = 0
     for lane in range(LANES):
         s1, s2 = density[lane], density[lane + 1]
         z = (s2 - s1) / (s2 + s1 + 1e-300)
         previous[lane] = z
-        largest = max(largest, abs(z))
-    if largest < _SMALL_RATIO:
+        steep += 1 if abs(z) > _SMALL_RATIO else 0
+    if steep == 0:
         for lane in range(LANES):
             s1, s2 = density[lane], density[lane + 1]
             f1, f2 = frequency[lane], frequency[lane + 1]
