@@ -25,7 +25,7 @@ STARTS = ("middle", "nominal", "random")
 REACH = 0.2
 """An incremental action of 1 moves a size by this part of its range."""
 BONUS = 10.0
-"""AutoCkt's reward for reaching the spec, besides the score."""
+"""AutoCkt's reward for reaching the spec, in place of the score."""
 STEPS = {"l2dc": 5, "autockt": 30, "gcn-rl": 1}
 """Designs that an episode simulates, as published, by the spec's scoring."""
 
@@ -55,7 +55,7 @@ class CircuitBatch(BatchEnv):
 
     ## Reward
     By the spec's scoring. ``l2dc``: the score less that of the step before, 0 before the first step, so
-    that the return is the last score. ``autockt``: the score, and 10 where it is at least -0.02.
+    that the return is the last score. ``autockt``: the score, or 10 where it is at least -0.02.
     ``gcn-rl``: the score.
 
     ## Starting state
@@ -160,7 +160,7 @@ class CircuitBatch(BatchEnv):
             self.rewards[:] = scores - self._scores
         elif self.spec.scoring == "autockt":
             self.terminated[:] = self.spec.reached(scores, evaluation.feasible)
-            self.rewards[:] = scores + BONUS * self.terminated
+            self.rewards[:] = np.where(self.terminated, BONUS, scores)
         else:
             self.rewards[:] = scores
         self._scores[:] = scores

@@ -44,7 +44,7 @@ def l2dc(
         if metric.target is not None:
             reward += _ratio(metric, values[:, column], np.asarray(metric.target))
     scores = np.where(short < 0, short, reward)
-    return _floored(scores, np.isnan(values).any(axis=1))
+    return _floored(scores, np.any(np.isnan(values), axis=1))
 
 
 def gcn_rl(
@@ -70,7 +70,7 @@ def gcn_rl(
             value = np.minimum(value, metric.bound) if maximised else np.maximum(value, metric.bound)
         merit += (1 if maximised else -1) * (value - metric.low) / (metric.high - metric.low)
     scores = np.where(short < 0, short - minimised, merit)
-    return _floored(scores, np.isnan(values).any(axis=1))
+    return _floored(scores, np.any(np.isnan(values), axis=1))
 
 
 def autockt(

@@ -12,6 +12,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import eyas.envs
 from eyas.agents.vec_env import BatchVecEnv
+from eyas.envs.circuit.entry_points import make_circuit
 from eyas.envs.circuit.env import BONUS, REACH, CircuitBatch
 from eyas.envs.circuit.spec import SPECS, MetricSpec, Spec, find_spec
 from eyas.envs.circuit.topology import find_topology
@@ -32,9 +33,18 @@ def actions(batch, seed=0):
 @pytest.mark.parametrize("name", SPECS)
 def test_checkers_pass(name, action):
     assert eyas.envs.__doc__ is not None and NAME in eyas.envs.__doc__
-    env = gymnasium.make(NAME, disable_env_checker=True, spec=name, action=action)
-    check_env(env.unwrapped, skip_render_check=True)
-    sb3_check_env(env.unwrapped)
+    env = make_circuit(spec=name, action=action, max_episode_steps=5)
+    check_env(env, skip_render_check=True)
+    sb3_check_env(env)
+
+
+def test_the_single_step_form_is_made_by_name():
+    env = gymnasium.make(NAME, max_episode_steps=1)
+    env.reset(seed=0)
+    assert env.step(np.zeros(7, np.float32))[3]
+    envs = gymnasium.make_vec(NAME, num_envs=2, max_episode_steps=1)
+    envs.reset(seed=0)
+    assert envs.step(np.zeros((2, 7), np.float32))[3].all()
 
 
 def test_the_return_of_l2dc_is_the_last_score():
@@ -61,7 +71,8 @@ def test_autockt_ends_an_episode_that_reaches_its_spec():
         batch.step(action)
         scores = batch.evaluation.scores
         np.testing.assert_array_equal(batch.terminated, scores >= -0.02)
-        np.testing.assert_allclose(batch.rewards, scores + BONUS * (scores >= -0.02), rtol=1e-6)
+        expected = np.where(scores >= -0.02, BONUS, scores)
+        np.testing.assert_allclose(batch.rewards, expected, rtol=1e-6)
         ended += int(batch.terminated.sum())
     assert ended > 5
 
@@ -73,6 +84,7 @@ def test_gcn_rl_is_one_step_of_its_figure_of_merit():
         MetricSpec("power", "minimise", low=0.0, high=20e-3),
     )
     batch = CircuitBatch(8, spec=Spec(tia, metrics, "gcn-rl"))
+    assert CircuitBatch(1, spec="two-stage-tia-gcn-rl").max_episode_steps == 1
     batch.reset(seed=0)
     batch.step(next(actions(batch)))
     assert batch.max_episode_steps == 1 and batch.truncated.all()

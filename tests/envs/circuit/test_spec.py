@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eyas.envs.circuit.problem import SizingProblem
 from eyas.envs.circuit.results import metric_names
 from eyas.envs.circuit.scores import FAILED, REACHED
 from eyas.envs.circuit.simulator import Simulator
@@ -150,6 +151,18 @@ def test_gcn_rl_sums_normalised_metrics_up_to_their_bounds():
     assert score(merit(), gain=math.nan, power=1e-3) == (FAILED, False)
 
 
+def test_the_extremes_of_gcn_rl_are_those_of_random_designs():
+    spec = find_spec("two-stage-tia-gcn-rl")
+    problem = SizingProblem(spec.topology, spec)
+    found = problem.evaluate(np.random.default_rng(0).random((5000, problem.dimension)))
+    for metric in spec.metrics[:4]:
+        values = found.results.column(metric.name)
+        assert metric.low == pytest.approx(np.nanmin(values), rel=0.05)
+        assert metric.high == pytest.approx(np.nanmax(values), rel=0.01)
+    assert 0.3 < found.feasible.mean() < 0.95
+    assert found.scores[found.feasible].min() > found.scores[~found.feasible].max()
+
+
 @pytest.mark.parametrize("scoring", ["l2dc", "autockt"])
 def test_an_unstable_design_violates_a_hard_constraint(scoring):
     limits = (MetricSpec("gain", "maximise", limit=500.0), MetricSpec("power", "minimise", limit=6e-3))
@@ -196,7 +209,7 @@ def test_designs_each_with_their_own_task_score_as_under_that_spec(name):
         assert (scores[row], feasible[row]) == (alone[row], met[row])
     assert len(np.unique(scores)) > 6
     with pytest.raises(InputError, match="tasks have shape"):
-        spec.score(results, tasks[:, :1])
+        spec.score(results, tasks[1:])
 
 
 # Specs that come along, and files -----------------------------------------------------------------
