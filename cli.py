@@ -82,6 +82,20 @@ COMMANDS = (
         example="raptor fly --airframe crazyflie --trajectory figure-eight",
     ),
     Command(
+        words=("simulate",),
+        config=".agents.sizing.simulate_config:SimulateConfig",
+        function=".agents.sizing.simulate:simulate",
+        summary="Simulate designs of a circuit, natively or in ngspice.",
+        example="simulate two-stage-tia --set W1=1.02 --set RF=420",
+    ),
+    Command(
+        words=("size",),
+        config=".agents.sizing.size_config:SizeConfig",
+        function=".agents.sizing.size:size",
+        summary="Size the transistors of a circuit for a spec.",
+        example="size three-stage-tia --simulations 1000",
+    ),
+    Command(
         words=("export",),
         config=".hardware.export_config:ExportConfig",
         function=".hardware.export:export",
