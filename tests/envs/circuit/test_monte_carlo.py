@@ -108,11 +108,11 @@ def test_a_batch_of_dies_is_designs_times_samples(opamp):
 
 
 def test_moments_leave_out_what_is_missing(opamp):
-    found = monte_carlo(opamp, [OPAMP.nominal, OPAMP.design({"IB": 30.0})], 9, 2)
+    found = monte_carlo(opamp, [OPAMP.nominal, OPAMP.design({"IB": 30.0})], 40, 2)
     holes = found.results.metrics.copy()
     holes[np.random.default_rng(0).random(holes.shape) < 0.4] = np.nan
     partial = dataclasses.replace(found, results=dataclasses.replace(found.results, metrics=holes))
-    cube = holes.reshape(2, 9, -1)
+    cube = holes.reshape(2, 40, -1)
     assert np.allclose(partial.mean, np.nanmean(cube, axis=1), rtol=1e-12)
     assert np.allclose(partial.standard_deviation, np.nanstd(cube, axis=1, ddof=1), rtol=1e-7)
 
