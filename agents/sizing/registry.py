@@ -10,7 +10,7 @@ from ...errors import InputError
 from .sizer import Sizer
 
 SIZERS = {
-    "eyas": ".agent:GoalSizer",
+    "eyas": ".agent:AgentSizer",
     "l2dc": ".l2dc:L2DCSizer",
     "cma-es": ".cma_es:CMAESSizer",
     "differential-evolution": ".differential_evolution:DifferentialEvolutionSizer",
