@@ -32,7 +32,9 @@ from .netlist import (
 from .topology import Topology
 
 OPTIONS = ".options reltol=1e-7 vntol=1e-10 abstol=1e-16 itl1=1000"
-"""Tolerances under which ngspice's operating point is exact to about ten digits."""
+"""Tolerances under which ngspice's operating point is exact to about eight digits with any model."""
+TIGHT = ".options reltol=1e-10 vntol=1e-12 abstol=1e-16 itl1=1000"
+"""To about eleven digits, with level 1."""
 NLEV_VERSION = 43
 """From this version on ngspice's level 1 has flicker noise by ``nlev``; before, SPICE3's formula."""
 _PERMITTIVITY_OXIDE = 3.9 * 8.854214871e-12
@@ -110,6 +112,7 @@ class Deck:
             of ``kp`` for each transistor, shape ``(transistors, 2)``.
         model_cards: The user's own models; None: the level-1 cards.
         version: Of the ngspice that will read it; decides on how flicker noise is written.
+        options: The line of tolerances.
 
     Raises:
         InputError: two variables that differ in case alone (SPICE does not tell them apart), or a user's
@@ -122,6 +125,7 @@ class Deck:
     mismatch: NDArray[np.float64] | None = None
     model_cards: ModelCards | None = None
     version: int = 39
+    options: str = OPTIONS
 
     def __post_init__(self) -> None:
         lower = [name.lower() for name in self.topology.names]
@@ -148,8 +152,8 @@ class Deck:
         """The lines up to the analyses.
 
         Args:
-            for_poles: The circuit whose natural frequencies count: the loop is closed, and voltage sources
-                have no AC amplitude (``pz`` takes those that have for open).
+            for_poles: The circuit whose natural frequencies count: the loop is closed, and sources have
+                no AC amplitude (``pz`` takes a voltage source that has for open).
         """
         topology, corner = self.topology, self.corner
         sizes = zip(topology.names, self.design, strict=True)
@@ -168,7 +172,7 @@ class Deck:
             if for_poles and element.name in topology.bench.closure:
                 continue
             lines.append(self._line(element, shorts, for_poles))
-        return [*lines, OPTIONS]
+        return [*lines, self.options]
 
     @property
     def separate_poles(self) -> bool:
@@ -202,6 +206,14 @@ class Deck:
         """The pole analysis; poles do not depend on the ports, so both are the output."""
         plus, minus = (self._shorts().get(node, node) for node in self.topology.bench.output)
         return f"pz {plus} {minus} {plus} {minus} cur pol"
+
+    @property
+    def pole_nodes(self) -> tuple[str, ...]:
+        """Nodes of the circuit whose natural frequencies count, without ground."""
+        shorts, closure = self._shorts(), self.topology.bench.closure
+        left = [element for element in self.topology.netlist.elements if element.name not in closure]
+        found = dict.fromkeys(shorts.get(node, node) for element in left for node in element.nodes)
+        return tuple(node for node in found if node != "0")
 
     def stimulus(self, source: str) -> list[str]:
         """Commands that make ``source`` the only AC source, with amplitude 1."""
@@ -296,8 +308,7 @@ class Deck:
         if isinstance(element, VoltageSource | CurrentSource):
             if element.name in self.topology.bench.supplies and self.corner.supply != 1.0:
                 value = f"({value})*{number(self.corner.supply)}"
-            hidden = for_poles and isinstance(element, VoltageSource)
-            amplitude = f" ac {number(element.ac)}" if element.ac and not hidden else ""
+            amplitude = f" ac {number(element.ac)}" if element.ac and not for_poles else ""
             return f"{name} {nodes} dc {_value(value)}{amplitude}"
         return f"{name} {nodes} {_value(value)}"
 

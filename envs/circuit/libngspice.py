@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -47,13 +46,8 @@ class Library:
             self.close()
             self._child, self._done = _start(), 0
         self._done += 1
-        own = job.pole_circuit is not None
-        first = [step for step in job.steps if not (own and step.name == "poles")]
-        circuits: list[Any] = [[job.circuit, first]]
-        if own:
-            circuits.append([job.pole_circuit, [step for step in job.steps if step.name == "poles"]])
         try:
-            plots, said = self._exchange(json.dumps({"circuits": circuits}).encode() + b"\n")
+            plots, said = self._exchange(json.dumps({"circuit": job.circuit, "steps": job.steps}))
         except NgspiceError:
             self.close()
             raise
@@ -71,12 +65,12 @@ class Library:
             child.kill()
             child.communicate()
 
-    def _exchange(self, request: bytes) -> tuple[dict[str, Plot], list[str]]:
+    def _exchange(self, request: str) -> tuple[dict[str, Plot], list[str]]:
         child = self._child
         assert child is not None and child.stdin is not None
         deadline = time.monotonic() + self.timeout
         try:
-            child.stdin.write(request)
+            child.stdin.write(request.encode() + b"\n")
             child.stdin.flush()
         except OSError:
             raise NgspiceError(f"it crashed ({_ending(child)})") from None
@@ -145,9 +139,9 @@ def library_version() -> int:
         )
     library = Library(timeout=20.0)
     library._child = _start()
-    circuit = [["* its version", "r1 1 0 1"], [["version", ["version"], []]]]
+    question = {"circuit": ["* its version", "r1 1 0 1"], "steps": [["version", ["version"], []]]}
     try:
-        _, said = library._exchange(json.dumps({"circuits": [circuit]}).encode() + b"\n")
+        _, said = library._exchange(json.dumps(question))
     except NgspiceError as error:
         raise InputError(f"libngspice does not run: {error}") from None
     finally:

@@ -1,9 +1,9 @@
 """The child process that runs libngspice: jobs come in on standard input, vectors go out.
 
-A crash of the library ends this process alone. A job is one line of JSON: ``circuits``, each a list of the
-deck's lines and a list of steps ``[name, commands, vectors]``. The answer is one line of JSON with
-``plots`` (step, then vector, then ``[is complex, length]``) and ``said`` (what ngspice printed), followed
-by the numbers of all vectors in that order.
+A crash of the library ends this process alone. A job is one line of JSON: ``circuit``, the deck's lines,
+and ``steps``, each ``[name, commands, vectors]``. The answer is one line of JSON with ``plots`` (step, then
+vector, then ``[is complex, length]``) and ``said`` (what ngspice printed), followed by the numbers of all
+vectors in that order.
 """
 
 from __future__ import annotations
@@ -132,23 +132,22 @@ class Ngspice:
         os._exit(1)
 
 
-def run(ngspice: Ngspice, circuits: list[Any]) -> dict[str, dict[str, NDArray[Any]]]:
+def run(ngspice: Ngspice, circuit: list[str], steps: list[Any]) -> dict[str, dict[str, NDArray[Any]]]:
     """Carry out one job; a step that fails is missing from the result."""
     plots: dict[str, dict[str, NDArray[Any]]] = {}
-    for lines, steps in circuits:
-        if not ngspice.circuit(lines):
-            break
-        for name, commands, vectors in steps:
-            before = ngspice.plot
-            for command in commands:
-                ngspice.command(command)
-            if commands and ngspice.plot == before:
-                continue  # the analysis failed and left no plot
-            read = {vector: ngspice.vector(vector) for vector in vectors or ngspice.all_vectors()}
-            kept = {vector: values for vector, values in read.items() if values is not None}
-            if len(kept) == len(read):
-                plots[name] = kept
-        ngspice.command("remcirc")
+    if not ngspice.circuit(circuit):
+        return plots
+    for name, commands, vectors in steps:
+        before = ngspice.plot
+        for command in commands:
+            ngspice.command(command)
+        if commands and ngspice.plot == before:
+            continue  # the analysis failed and left no plot
+        read = {vector: ngspice.vector(vector) for vector in vectors or ngspice.all_vectors()}
+        kept = {vector: values for vector, values in read.items() if values is not None}
+        if len(kept) == len(read):
+            plots[name] = kept
+    ngspice.command("remcirc")
     ngspice.command("destroy all")
     return plots
 
@@ -179,7 +178,8 @@ def main() -> int:
     ngspice = Ngspice(library, answers)
     for line in sys.stdin.buffer:
         ngspice.said = []
-        plots = run(ngspice, json.loads(line)["circuits"])
+        asked = json.loads(line)
+        plots = run(ngspice, asked["circuit"], asked["steps"])
         answer(answers, plots, ngspice.said)
     return 0
 

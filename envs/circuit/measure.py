@@ -81,6 +81,51 @@ def noise_metrics(
     }
 
 
+def noise_totals(
+    frequencies: Numbers, sources: Numbers, output_noise: Numbers, input_noise: Numbers
+) -> tuple[float, float]:
+    """Noise at the output and referred to the input, integrated over the grid (rms).
+
+    Between two points of the grid each source's density is a power law, so ``S f`` runs from ``a`` to ``b``
+    and its integral over ``ln f`` is the logarithmic mean of both, which needs no special case for 1/f
+    noise. The gain is that of the right point, as in ngspice's ``ninteg.c``.
+
+    Args:
+        frequencies: Grid (Hz), shape ``(F,)``.
+        sources: Density of each source at the output (V/sqrt(Hz)), shape ``(sources, F)``.
+        output_noise: Of all together, shape ``(F,)``.
+        input_noise: The same referred to the input, shape ``(F,)``.
+    """
+    weighted = np.maximum(sources**2, 1e-300) * frequencies
+    left, right = weighted[:, :-1], weighted[:, 1:]
+    growth = np.log(right / left)
+    safe = np.where(growth == 0.0, 1.0, growth)
+    mean = left * np.where(growth == 0.0, 1.0, np.expm1(safe) / safe)
+    each = np.sum(mean, axis=0) * np.diff(np.log(frequencies))
+    gain_squared = (output_noise / input_noise) ** 2
+    return float(np.sqrt(np.sum(each))), float(np.sqrt(np.sum(each / gain_squared[1:])))
+
+
+def poles_from_impedances(impedances: Complex, omega: float) -> Complex:
+    """Natural frequencies (rad/s) of a circuit from its impedances at one frequency.
+
+    With conductances and capacitances alone the inverse of the impedances is ``G + j omega C``; poles are
+    where ``G + p C`` is singular. Nodes that a source holds have no impedance and are left out.
+
+    Args:
+        impedances: Voltage at every node (row) per current into every node (column), shape ``(n, n)``.
+        omega: The frequency (rad/s).
+    """
+    free = np.flatnonzero(np.abs(np.diag(impedances)) > 0.0)
+    z = impedances[np.ix_(free, free)]
+    capacitance = np.imag(np.linalg.inv(z)) / omega
+    # Eigenvalues of (G + j omega C)^-1 C are 1 / (j omega - p); where there is no pole they are zero.
+    values = np.linalg.eigvals(z @ capacitance)
+    values = values[np.abs(values) > 1e-10 * np.max(np.abs(values), initial=0.0)]
+    poles = 1j * omega - 1.0 / values
+    return np.where(np.abs(poles.imag) < 1e-9 * np.abs(poles), poles.real, poles)
+
+
 def pole_metrics(poles: Complex) -> dict[str, float]:
     """Largest real part (rad/s), whether all are negative, and the least damping of a pair (1 without).
 

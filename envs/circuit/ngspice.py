@@ -24,10 +24,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InputError
 from .conditions import TYPICAL, Corner
-from .deck import Deck, ModelCards, spice_name
+from .deck import OPTIONS, TIGHT, Deck, ModelCards, spice_name
 from .expressions import Expression
-from .measure import disturbance_metrics, noise_metrics, pole_metrics, region, response_metrics
-from .netlist import Mosfet, VoltageSource
+from .measure import (
+    disturbance_metrics,
+    noise_metrics,
+    noise_totals,
+    pole_metrics,
+    poles_from_impedances,
+    region,
+    response_metrics,
+)
+from .netlist import Inductor, Mosfet, Resistor, VoltageSource
 from .results import DEVICE_COLUMNS, Results, metric_names
 from .topology import Topology
 
@@ -35,7 +43,7 @@ Numbers = NDArray[np.float64]
 Plot = dict[str, NDArray[np.complex128] | Numbers]
 """Vectors by name, lower case."""
 
-OK, BAD_DESIGN, NO_OPERATING_POINT, FAILED = 0, 1, 2, 5
+OK, BAD_DESIGN, NO_OPERATING_POINT, NOT_FINITE, FAILED = 0, 1, 2, 4, 5
 """Status, an index into :data:`.results.REASONS`."""
 LEVEL_ONE = (
     "id", "ibs", "ibd", "vgs", "vds", "vbs", "von", "vdsat", "gm", "gds", "gmbs", "cgs", "cgd", "cgb",
@@ -72,9 +80,8 @@ class Job:
     """One design as ngspice gets it."""
 
     circuit: list[str]
+    """The deck without its last line."""
     steps: list[Step]
-    pole_circuit: list[str] | None
-    """Where the last step (``"poles"``) needs a circuit of its own."""
 
 
 class Runner(Protocol):
@@ -146,7 +153,8 @@ class NgspiceSimulator:
         self, design: Numbers, *, corner: Corner = TYPICAL, mismatch: Numbers | None = None
     ) -> Deck:
         """The deck of one design, shape ``(variables,)``; ``mismatch`` has shape ``(transistors, 2)``."""
-        return Deck(self.topology, design, corner, mismatch, self.model_cards, self.version)
+        options = TIGHT if self.model_cards is None else OPTIONS
+        return Deck(self.topology, design, corner, mismatch, self.model_cards, self.version, options)
 
     def simulate(
         self,
@@ -208,20 +216,27 @@ class NgspiceSimulator:
         if not (np.all(np.isfinite(deck.design)) and np.all(sizes > 0.0)):
             return _Row.failed(BAD_DESIGN, "")
         try:
-            plots = runner.run(job(deck, poles))
+            plots = runner.run(job(deck))
+            for name in (
+                "op",
+                "ac",
+                "noise",
+                *(prefix for prefix, _ in self.topology.bench.disturbances),
+            ):
+                if name not in plots:
+                    reason = runner.complaint() or f"the {name} analysis failed"
+                    return _Row.failed(
+                        NO_OPERATING_POINT if name == "op" else FAILED, f"ngspice: {reason}"
+                    )
+            row = self._measured(deck, plots)
+            if poles and not row.status:
+                row.poles = self._poles(
+                    deck, dict(zip(self.topology.netlist.nodes, row.voltages, strict=True)), runner
+                )
+                row.metrics |= pole_metrics(row.poles)
         except NgspiceError as failure:
             return _Row.failed(FAILED, f"ngspice: {failure}")
-        for name, status in (
-            ("op", NO_OPERATING_POINT),
-            ("ac", FAILED),
-            ("noise", FAILED),
-            ("totals", FAILED),
-        ):
-            if name not in plots:
-                return _Row.failed(
-                    status, f"ngspice: {runner.complaint() or f'the {name} analysis failed'}"
-                )
-        return self._measured(deck, plots)
+        return row
 
     def _measured(self, deck: Deck, plots: dict[str, Plot]) -> _Row:
         topology, bench = self.topology, self.topology.bench
@@ -244,22 +259,46 @@ class NgspiceSimulator:
         metrics["area"] = float(self._area.evaluate(named))
         metrics["saturated"] = np.nan if "?" in row.regions else float(set(row.regions) <= {"S"})
         row.response = _difference(plots["ac"], bench.output)
-        row.output_noise = np.real(plots["noise"]["onoise_spectrum"])
-        row.input_noise = np.real(plots["noise"]["inoise_spectrum"])
-        totals = plots["totals"]
-        rms = float(totals["onoise_total"][0].real), float(totals["inoise_total"][0].real)
+        noise = {name: np.real(values) for name, values in plots["noise"].items()}
+        row.output_noise, row.input_noise = noise.pop("onoise_spectrum"), noise.pop("inoise_spectrum")
+        if "totals" in plots:
+            totals = tuple(float(plots["totals"][f"{end}noise_total"][0].real) for end in "oi")
+        else:
+            each = np.array([values for name, values in noise.items() if name != "frequency"])
+            totals = noise_totals(bench.frequencies, each, row.output_noise, row.input_noise)
         metrics |= response_metrics(bench.frequencies, row.response, bench.unity_gain)
-        metrics |= noise_metrics(row.response, row.output_noise, row.input_noise, rms)
-        row.poles = np.array(
-            [complex(p[0]) for p in plots.get("poles", {}).values()], dtype=np.complex128
+        metrics |= noise_metrics(
+            row.response, row.output_noise, row.input_noise, (totals[0], totals[1])
         )
-        metrics |= pole_metrics(row.poles)
         for prefix, _ in bench.disturbances:
-            if prefix in plots:
-                metrics |= dict(disturbance_metrics(prefix, _difference(plots[prefix], bench.output)))
+            metrics |= dict(disturbance_metrics(prefix, _difference(plots[prefix], bench.output)))
         if not all(np.isfinite(metrics[name]) for name in ("irn_rms", "power", "gain_db")):
-            return _Row.failed(4, "")
+            return _Row.failed(NOT_FINITE, "")
         return row
+
+    def _poles(self, deck: Deck, voltages: dict[str, float], runner: Runner) -> NDArray[np.complex128]:
+        """Natural frequencies (rad/s); none where ngspice does not find them.
+
+        ``pz`` gives up on circuits of a dozen nodes, or returns what is no pole. The level-1 circuits
+        are conductances and capacitances, so their poles follow from the impedances between the nodes at
+        one frequency, which ngspice's AC analysis has to all digits. Models of a user's own may have
+        nodes inside that cannot be reached: there it is ``pz``.
+        """
+        nodes = deck.pole_nodes
+        frequencies = deck.topology.bench.frequencies
+        frequency = float(np.sqrt(frequencies[0] * frequencies[-1]))
+        if not impedances_suffice(deck):
+            plots = runner.run(Job(deck.circuit(for_poles=True), [Step("poles", (deck.poles,), ())]))
+            found = [complex(values[0]) for values in plots.get("poles", {}).values()]
+            return np.array(found, dtype=np.complex128)
+        plots = runner.run(impedance_job(deck, voltages, frequency))
+        if len(plots) < len(nodes):
+            return np.empty(0, dtype=np.complex128)
+        columns = [
+            [plots[f"z{i}"][f"v({node})".lower()][0] for node in nodes] for i in range(len(nodes))
+        ]
+        impedances = np.array(columns, dtype=np.complex128).T
+        return poles_from_impedances(impedances, 2.0 * np.pi * frequency)
 
     def _volts(self, deck: Deck, source: VoltageSource) -> float:
         named = dict(zip(self.topology.names, deck.design, strict=True))
@@ -366,35 +405,70 @@ class _Row:
         return cls.failed(OK, "")
 
 
-def job(deck: Deck, poles: bool) -> Job:
-    """What ngspice is to do with a deck."""
+def job(deck: Deck) -> Job:
+    """Operating point, response, noise and disturbances of a deck."""
     topology, bench = deck.topology, deck.topology.bench
     sources = [e for e in topology.netlist.elements if e.name in bench.supplies]
     output = tuple(f"v({node})" for node in bench.output if node != "0")
-    read = [f"v({node})" for node in topology.netlist.nodes]
-    read += [f"i({spice_name(source)})" for source in sources]
     transistors = topology.netlist.transistors
-    steps = [Step("op", ("op",), tuple(read))]
+    read = (
+        *(f"v({node})" for node in topology.netlist.nodes),
+        *(f"i({spice_name(source)})" for source in sources),
+    )
+    noise = ("onoise_spectrum", "inoise_spectrum")
     if deck.model_cards is None:
         device = tuple(f"@{deck.device(t)}[{key}]" for t in transistors for key in LEVEL_ONE)
-        steps = [Step("op", ("op",), (*read, *device))]
-    else:  # one by one, as a model may not have them
-        steps += [
-            Step(t.name, (), tuple(f"@{deck.device(t)}[{key}]" for key in BSIM)) for t in transistors
+        own = [f"onoise_{spice_name(t)}_{kind}" for t in transistors for kind in ("id", "1overf")]
+        own += [
+            f"onoise_{spice_name(e)}_thermal"
+            for e in topology.netlist.elements
+            if isinstance(e, Resistor)
         ]
-    steps += [
-        Step("ac", (deck.ac,), output),
-        Step("noise", (deck.noise, "setplot noise1"), ("onoise_spectrum", "inoise_spectrum")),
-        Step("totals", ("setplot noise2",), ("onoise_total", "inoise_total")),
-    ]
-    pole_step = [Step("poles", (deck.poles,), ())] if poles else []
-    if not deck.separate_poles:
-        steps += pole_step
+        steps = [
+            Step("op", ("op",), (*read, *device)),
+            Step("ac", (deck.ac,), output),
+            # With each source's spectrum: the totals that ngspice prints lose steep intervals, or are NaN.
+            Step("noise", (f"{deck.noise} 1", "setplot noise1"), (*noise, *own)),
+        ]
+    else:
+        steps = [
+            Step("op", ("op",), read),
+            # One by one, as a model may not have them.
+            *(
+                Step(t.name, (), tuple(f"@{deck.device(t)}[{key}]" for key in BSIM))
+                for t in transistors
+            ),
+            Step("ac", (deck.ac,), output),
+            Step("noise", (deck.noise, "setplot noise1"), noise),
+            Step("totals", ("setplot noise2",), ("onoise_total", "inoise_total")),
+        ]
     steps += [Step(p, (*deck.stimulus(source), deck.ac), output) for p, source in bench.disturbances]
-    if deck.separate_poles:
-        steps += pole_step
-    own = deck.circuit(for_poles=True) if poles and deck.separate_poles else None
-    return Job(deck.circuit(), steps, own)
+    return Job(deck.circuit(), steps)
+
+
+def impedances_suffice(deck: Deck) -> bool:
+    """Whether conductances and capacitances between the deck's own nodes are all there is."""
+    inductors = {e.name for e in deck.topology.netlist.elements if isinstance(e, Inductor)}
+    return deck.model_cards is None and inductors <= set(deck.topology.bench.closure)
+
+
+def impedance_job(deck: Deck, voltages: dict[str, float], frequency: float) -> Job:
+    """The voltages of all nodes for a unit current into each, steps ``z0``, ``z1``, ...
+
+    Args:
+        deck: The design.
+        voltages: Its operating point, near which ngspice begins (V).
+        frequency: Where (Hz).
+    """
+    nodes = deck.pole_nodes
+    near = " ".join(f"v({node})={voltages[node]!r}" for node in nodes)
+    probes = [f"iprobe{i} 0 {node} dc 0" for i, node in enumerate(nodes)]
+    steps = []
+    for i in range(len(nodes)):
+        switch = [f"alter iprobe{i - 1} ac = 0"] if i else []
+        commands = (*switch, f"alter iprobe{i} ac = 1", f"ac lin 1 {frequency!r} {frequency!r}")
+        steps.append(Step(f"z{i}", commands, tuple(f"v({node})" for node in nodes)))
+    return Job([*deck.circuit(for_poles=True), f".nodeset {near}", *probes], steps)
 
 
 class Subprocess:
@@ -413,8 +487,6 @@ class Subprocess:
         with tempfile.TemporaryDirectory(prefix="eyas-ngspice-") as name:
             folder = Path(name)
             (folder / "circuit.cir").write_text("\n".join(_script(job)))
-            if job.pole_circuit is not None:
-                (folder / "poles.cir").write_text("\n".join([*job.pole_circuit, ".end", ""]))
             command = [program(), "-n", "-b", "circuit.cir"]
             try:
                 done = subprocess.run(
@@ -465,8 +537,6 @@ def _script(job: Job) -> Iterable[str]:
     yield from job.circuit
     yield from (".control", "set filetype=binary")
     for step in job.steps:
-        if step.name == "poles" and job.pole_circuit is not None:
-            yield "source poles.cir"
         yield from step.commands
         yield f"write {step.name}.raw {' '.join(step.vectors) or 'all'}"
     yield from ("quit 0", ".endc", ".end", "")
