@@ -6,6 +6,7 @@ simulated with reltol=1e-11 vntol=1e-14 abstol=1e-19: a node that hardly conduct
 """
 
 import csv
+import dataclasses
 import math
 import shutil
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from eyas.envs.circuit.conditions import TYPICAL, Corner
 from eyas.envs.circuit.monte_carlo import draw_mismatch
+from eyas.envs.circuit.netlist import Mosfet, Netlist
 from eyas.envs.circuit.ngspice import NgspiceSimulator
 from eyas.envs.circuit.simulator import Simulator
 from eyas.envs.circuit.topology import find_topology
@@ -102,6 +104,25 @@ def test_an_amplifier_is_stable_exactly_where_it_has_a_phase_margin(name):
     assert np.array_equal(stable[crosses] == 1, margin[crosses] > 0)
     # The load alone compensates the OTA, within the whole box; the op-amp can oscillate.
     assert np.all(margin[crosses] > 30) == (name == "folded-cascode-ota")
+
+
+def test_the_closure_gives_the_poles_of_the_netlist_that_is_closed(ota):
+    """The same circuit with the inverting input on the output, without inductor and capacitor."""
+    topology = ota.topology
+    elements = tuple(
+        dataclasses.replace(e, gate="out") if isinstance(e, Mosfet) and e.gate == "xinn" else e
+        for e in topology.netlist.elements
+        if e.name not in topology.bench.closure
+    )
+    closed = dataclasses.replace(
+        topology,
+        netlist=Netlist(elements, topology.netlist.models),
+        bench=dataclasses.replace(topology.bench, closure=(), unity_gain=False),
+    )
+    designs = random_designs(topology, 30, seed=6)
+    ours, theirs = ota.simulate(designs), Simulator(closed).simulate(designs)
+    for column in ("pole_max_re", "zeta_min"):
+        assert ours.column(column) == pytest.approx(theirs.column(column), rel=1e-8)
 
 
 @pytest.mark.parametrize("name", NAMES)
