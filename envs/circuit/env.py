@@ -155,14 +155,12 @@ class CircuitBatch(BatchEnv):
             self._unit[:] = (moves + 1) / 2
         evaluation = self.problem.evaluate(self._unit, self.tasks)
         scores = evaluation.scores
-        self.terminated[:] = False
-        if self.spec.scoring == "l2dc":
-            self.rewards[:] = scores - self._scores
-        elif self.spec.scoring == "autockt":
+        if self.spec.scoring == "autockt":
             self.terminated[:] = self.spec.reached(scores, evaluation.feasible)
             self.rewards[:] = np.where(self.terminated, BONUS, scores)
         else:
-            self.rewards[:] = scores
+            self.terminated[:] = False
+            self.rewards[:] = scores - self._scores if self.spec.scoring == "l2dc" else scores
         self._scores[:] = scores
         self.evaluation = evaluation
         limits = self.spec.limits(self.num_envs, self.tasks)

@@ -38,6 +38,7 @@ def test_the_scale_is_logarithmic_between_the_bounds():
     assert row.tolist() == [100.0, 1000.0, 10000.0]
     outside = PROBLEM.designs([[-1.0] * 7, [2.0] * 7])
     np.testing.assert_array_equal(outside, PROBLEM.designs([[0.0] * 7, [1.0] * 7]))
+    assert PROBLEM.evaluate([[-1.0] * 7, [2.0] * 7]).unit.tolist() == [[0.0] * 7, [1.0] * 7]
 
 
 def test_a_variable_that_may_be_zero_or_less_has_a_linear_scale():
@@ -68,14 +69,15 @@ def test_a_failed_design_leaves_the_others_alone():
     class Failing:
         def simulate(self, designs):
             results = PROBLEM.simulator.simulate(designs)
-            metrics, status = results.metrics.copy(), results.status.copy()
-            metrics[1], status[1] = np.nan, 2
-            return dataclasses.replace(results, metrics=metrics, status=status)
+            status = results.status.copy()
+            status[1] = 2
+            return dataclasses.replace(results, status=status)
 
     points = np.random.default_rng(0).random((3, 7))
     found = SizingProblem(PROBLEM.topology, PROBLEM.spec, simulator=Failing()).evaluate(points)
     expected = PROBLEM.evaluate(points)
     assert found.scores[1] == -5 and not found.feasible[1]
+    assert np.isnan(PROBLEM.spec.values(found.results)[1]).all()
     assert found.scores[[0, 2]].tolist() == expected.scores[[0, 2]].tolist()
 
 

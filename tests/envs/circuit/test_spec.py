@@ -325,4 +325,9 @@ def test_met_tells_which_values_keep_a_limit():
     metric = MetricSpec("power", "minimise", limit=2.0)
     assert metric.met([1.0, 2.0, 3.0, math.nan]).tolist() == [True, True, False, False]
     assert metric.met([1.0, 2.0], limit=[0.5, 3.0]).tolist() == [False, True]
+    assert MetricSpec("gain", "maximise", limit=2.0).met([1.0, 2.0, 3.0]).tolist() == [
+        False,
+        True,
+        True,
+    ]
     assert MetricSpec("area", "minimise", target=2.0).met([9.0, math.nan]).tolist() == [True, False]
