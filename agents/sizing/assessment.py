@@ -1,4 +1,4 @@
-"""What a sized design is worth: beside the human design, at all corners, and with mismatch."""
+"""What a sized design is worth: beside the nominal design, at all corners, and with mismatch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .columns import columns_of, json_value, row_of
 SAMPLES = 1000
 """Of mismatch."""
 _SEED = 20_240_501
-SIZED, HUMAN = 0, 1
+SIZED, NOMINAL = 0, 1
 """Rows of :attr:`Assessment.results`."""
 
 
@@ -28,7 +28,7 @@ class Assessment:
 
     spec: Spec
     results: Results
-    """The design and the human (nominal) one, with spectra and poles."""
+    """The design and the nominal one, with spectra and poles."""
     scores: NDArray[np.float64]
     """Of both."""
     reached: NDArray[np.bool_]
@@ -50,6 +50,11 @@ class Assessment:
         """Whether the design could be simulated at all."""
         return not self.results.status[SIZED]
 
+    @property
+    def reference(self) -> str:
+        """What the nominal design is: L2DC's human one, or a plausible start that nobody published."""
+        return "human" if "L2DC" in self.spec.topology.citation else "nominal"
+
     def worst(self, metric: str) -> tuple[float, str]:
         """The worst value of a metric of the spec over the corners, and the corner's name.
 
@@ -69,12 +74,12 @@ class Assessment:
         columns = columns_of(self.results)
         metrics = list(dict.fromkeys(metric.name for metric in self.spec.metrics))
         mean, deviation = self.mismatch.mean[0], self.mismatch.standard_deviation[0]
-        rows = {"sized": SIZED, "human": HUMAN}
+        rows = {"sized": SIZED, "nominal": NOMINAL}
         return {
             "score": float(self.scores[SIZED]),
             "reached": bool(self.reached[SIZED]),
-            "human_score": float(self.scores[HUMAN]),
-            "human_reached": bool(self.reached[HUMAN]),
+            "nominal_score": float(self.scores[NOMINAL]),
+            "nominal_reached": bool(self.reached[NOMINAL]),
             "design": dict(zip(names, map(float, self.design), strict=True)),
             "metrics": {
                 who: {"status": self.results.reason(row)}
@@ -106,7 +111,7 @@ class Assessment:
 
 
 def assess(spec: Spec, design: NDArray[np.float64], simulator: Simulator) -> Assessment:
-    """Simulate a design alone and beside the human one, at 45 corners, and 1,000 times with mismatch.
+    """Simulate a design alone and beside the nominal one, at 45 corners, and 1,000 times with mismatch.
 
     Args:
         spec: what it is judged by.

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...envs.circuit.results import Results
-from ...envs.circuit.spec import Spec, metric_units
+from ...envs.circuit.spec import metric_units
 from ..figure_style import INK, STYLE
-from .assessment import HUMAN, SIZED, Assessment, finite_poles
+from .assessment import NOMINAL, SIZED, Assessment, finite_poles
 
 COLOURS = ("#1f6fb4", "#d9822b", "#3a9b5c", "#8e5bb5", "#b0413e", "#5b6672", "#2a9d9d")
 """The sized design or the agent first, others after it."""
-_HUMAN, _LIMIT = "#7a8794", "#c0392b"
+_NOMINAL, _LIMIT = "#7a8794", "#c0392b"
 _DASHED = (0, (4, 3))
 
 
@@ -39,7 +38,8 @@ def _figure(path: Path, rows: int, width: float, height: float, **options: Any) 
 def convergence(
     path: Path,
     best: Mapping[str, NDArray[np.float64]],
-    human_score: float,
+    reference_score: float,
+    reference: str,
     stored: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]] | None = None,
 ) -> None:
     """The highest score so far over simulations.
@@ -47,7 +47,8 @@ def convergence(
     Args:
         path: the picture to write.
         best: per sizer of this run, the agent first, shape ``(simulations,)``.
-        human_score: drawn as a line.
+        reference_score: drawn as a line.
+        reference: whose score it is.
         stored: per sizer of the stored benchmark, the numbers of simulations and the scores of all
             seeds there, shape ``(seeds, numbers)``; the mean is drawn, with a band of one deviation.
     """
@@ -74,33 +75,33 @@ def convergence(
                 label=name,
                 zorder=3 if place == 0 else 2,
             )
-        label = f"human design, {human_score:.3g}"
-        axes.axhline(human_score, color=INK, linewidth=0.9, linestyle=_DASHED, label=label)
+        label = f"{reference}, {reference_score:.3g}"
+        axes.axhline(reference_score, color=INK, linewidth=0.9, linestyle=_DASHED, label=label)
         axes.set_xscale("log")
         axes.set_xlim(1, max(longest, 2))
         # Failed simulations (-5) at the start would flatten everything else.
         low = min(float(np.median(scores)) for scores in best.values())
-        highest = max(human_score, *(float(scores[-1]) for scores in best.values()))
-        low = min(low, human_score, 0.0)
+        highest = max(reference_score, *(float(scores[-1]) for scores in best.values()))
+        low = min(low, reference_score, 0.0)
         axes.set_ylim(low - 0.06 * (highest - low) - 0.05, highest + 0.08 * (highest - low) + 0.05)
         axes.set_xlabel("simulations")
         axes.set_title("Best score so far")
         axes.legend(loc="upper left", fontsize=8.5)
 
 
-def bode(path: Path, results: Results, spec: Spec) -> None:
+def bode(path: Path, assessment: Assessment) -> None:
     """Magnitude and phase of the response of both designs, with what the spec asks for.
 
     Args:
         path: the picture to write.
-        results: of :class:`.Assessment`.
-        spec: its limits of ``gain``, ``gain_db``, ``f3db`` and ``ugbw`` are drawn.
+        assessment: of the design; the limits of ``gain``, ``gain_db``, ``f3db`` and ``ugbw`` are drawn.
     """
+    results = assessment.results
     assert results.response is not None
-    limits = {m.name: m.limit for m in spec.metrics if m.limit is not None}
+    limits = {m.name: m.limit for m in assessment.spec.metrics if m.limit is not None}
     unit = metric_units(results.topology)["gain"]
     with _figure(path, 2, 7.5, 5.4, sharex=True) as (level, phase):
-        for row, label, colour, width in _rows(results):
+        for row, label, colour, width in _rows(assessment):
             response = results.response[row]
             with np.errstate(divide="ignore"):
                 decibels = 20 * np.log10(np.abs(response))
@@ -125,12 +126,13 @@ def bode(path: Path, results: Results, spec: Spec) -> None:
         level.legend(fontsize=8.5, loc="lower left")
 
 
-def noise(path: Path, results: Results) -> None:
+def noise(path: Path, assessment: Assessment) -> None:
     """Noise density of both designs, referred to the input and at the output."""
+    results = assessment.results
     assert results.input_noise is not None and results.output_noise is not None
     unit = metric_units(results.topology)["inoise_f0"].replace("sqrt(Hz)", "√Hz")
     with _figure(path, 2, 7.5, 5.4, sharex=True) as (inwards, outwards):
-        for row, label, colour, width in _rows(results):
+        for row, label, colour, width in _rows(assessment):
             style = {"color": colour, "linewidth": width, "label": label}
             inwards.plot(results.frequencies, results.input_noise[row], **style)
             outwards.plot(results.frequencies, results.output_noise[row], **style)
@@ -143,9 +145,10 @@ def noise(path: Path, results: Results) -> None:
         inwards.legend(fontsize=8.5)
 
 
-def poles(path: Path, results: Results) -> None:
+def poles(path: Path, assessment: Assessment) -> None:
     """Natural frequencies of both designs, on axes that are logarithmic but around zero."""
-    found = {row: finite_poles(results, row) / (2 * np.pi) for row in (SIZED, HUMAN)}
+    results = assessment.results
+    found = {row: finite_poles(results, row) / (2 * np.pi) for row in (SIZED, NOMINAL)}
     everything = np.concatenate(list(found.values()))
     sizes = np.abs(everything[np.abs(everything) > 0])
     with _figure(path, 1, 7.5, 4.6) as (axes,):
@@ -158,7 +161,7 @@ def poles(path: Path, results: Results) -> None:
             axes.set_xlim(-reach, right)
             axes.set_ylim(-reach, reach)
             axes.axvspan(0, right, color=_LIMIT, alpha=0.06, linewidth=0)
-        for row, label, colour, _ in _rows(results):
+        for row, label, colour, _ in _rows(assessment):
             mark = "x" if row == SIZED else "+"
             axes.plot(
                 found[row].real,
@@ -196,6 +199,7 @@ def corners(path: Path, assessment: Assessment, metrics: Sequence[str]) -> None:
     ]
     names = assessment.mismatch.results.metric_names
     with _figure(path, 1, 7.5, 1.2 + 0.55 * len(shown)) as (axes,):
+        everything: list[NDArray[np.float64]] = []
         for place, (name, value) in enumerate(reversed(shown)):
             samples = assessment.mismatch.metrics[0, :, names.index(name)] / value
             samples = samples[np.isfinite(samples)]
@@ -211,11 +215,16 @@ def corners(path: Path, assessment: Assessment, metrics: Sequence[str]) -> None:
                 )
             values = assessment.corners.column(name)[:, 0].astype(np.float64) / value
             met = assessment.corners_reached
-            for chosen, colour in ((met, COLOURS[2]), (~met, _LIMIT)):
+            everything.append(values)
+            for chosen, colour in ((~met, _LIMIT), (met, COLOURS[2])):
                 axes.plot(
                     values[chosen], np.full(chosen.sum(), place), "|", color=colour, markersize=13
                 )
         axes.axvline(1, color=INK, linewidth=0.8, linestyle=_DASHED)
+        parts = np.concatenate([np.ones(1), *everything])
+        parts = parts[np.isfinite(parts)]
+        if parts.min() > 0 and parts.max() > 10 * parts.min():
+            axes.set_xscale("log")
         axes.set_yticks(range(len(shown)), [name for name, _ in reversed(shown)])
         axes.set_ylim(-0.6, len(shown) - 0.4)
         axes.set_xlabel(
@@ -224,10 +233,13 @@ def corners(path: Path, assessment: Assessment, metrics: Sequence[str]) -> None:
         )
 
 
-def _rows(results: Results) -> list[tuple[int, str, str, float]]:
+def _rows(assessment: Assessment) -> list[tuple[int, str, str, float]]:
     """Row, label, colour and line width of each design that could be simulated."""
-    looks = [(SIZED, "sized", COLOURS[0], 2.0), (HUMAN, "human design", _HUMAN, 1.4)]
-    return [look for look in looks if not results.status[look[0]]]
+    looks = [
+        (SIZED, "sized", COLOURS[0], 2.0),
+        (NOMINAL, f"{assessment.reference} design", _NOMINAL, 1.4),
+    ]
+    return [look for look in looks if not assessment.results.status[look[0]]]
 
 
 def _few_ticks(axes: Any) -> None:

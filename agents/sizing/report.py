@@ -18,7 +18,7 @@ from ...envs.circuit.problem import SizingProblem
 from ...files import atomic_write
 from ...runs import Run
 from . import figures
-from .assessment import HUMAN, SIZED, Assessment
+from .assessment import NOMINAL, SIZED, Assessment
 from .run import History
 from .sign_off import SignOff
 from .size_tables import (
@@ -91,7 +91,6 @@ def _draw(
 ) -> list[tuple[str, str, Path]]:
     """A heading, a text and the file of each picture."""
     best = {name: history.best_so_far for name, history in histories.items()}
-    results = assessment.results
     found: list[tuple[str, str, Path]] = []
 
     def add(heading: str, text: str, name: str) -> Path:
@@ -100,13 +99,16 @@ def _draw(
 
     text = "The highest score after so many simulations; all had the same budget and seed."
     figures.convergence(
-        add("The search", text, "convergence.png"), best, float(assessment.scores[HUMAN])
+        add("The search", text, "convergence.png"),
+        best,
+        float(assessment.scores[NOMINAL]),
+        f"{assessment.reference} design",
     )
     if assessment.works:
-        text = "Of the sized and of the human (nominal) design, by our simulator."
-        figures.bode(add("Response", text, "bode.png"), results, assessment.spec)
-        figures.noise(add("Noise", "", "noise.png"), results)
-        figures.poles(add("Poles", "", "poles.png"), results)
+        text = f"Of the sized and of the {assessment.reference} design, by our simulator."
+        figures.bode(add("Response", text, "bode.png"), assessment)
+        figures.noise(add("Noise", "", "noise.png"), assessment)
+        figures.poles(add("Poles", "", "poles.png"), assessment)
         metrics = list(dict.fromkeys(metric.name for metric in assessment.spec.metrics))
         text = "How the sized design varies with process, supply, temperature and mismatch."
         figures.corners(add("Corners and mismatch", text, "corners.png"), assessment, metrics)
@@ -162,7 +164,7 @@ def _numbers(
     reached = "spec reached" if assessment.reached[SIZED] else "spec NOT reached"
     return [
         (f"{assessment.scores[SIZED]:.4g}", f"score, {reached}"),
-        (f"{assessment.scores[HUMAN]:.4g}", "score of the human design"),
+        (f"{assessment.scores[NOMINAL]:.4g}", f"score of the {assessment.reference} design"),
         (verdict, "sign-off in ngspice"),
         (f"{met} of {corners}", "corners at which the spec is reached"),
         (f"{assessment.mismatch.yields[0]:.1%}", "yield with mismatch"),

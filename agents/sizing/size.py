@@ -40,7 +40,7 @@ from .sizing_run import SizingRun
 JOB = "size"
 SPEC = "spec.yaml"
 """In the run folder: the spec as it was when the run began."""
-_WIDTH = 110  # of tables where standard output is no terminal
+_WIDTH = 130  # of tables where standard output is no terminal
 
 
 def size(config: SizeConfig) -> int:

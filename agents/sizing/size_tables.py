@@ -9,12 +9,12 @@ import numpy as np
 from rich.table import Table
 
 from ...envs.circuit.spec import MetricSpec, metric_units
-from .assessment import HUMAN, SIZED, Assessment
+from .assessment import NOMINAL, SIZED, Assessment
 from .run import History
 from .sign_off import SignOff
 
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
-_PLAIN = frozenset({"1", "dB", "deg", "um^2", "um", "rad/s", "pF"})
+_PLAIN = frozenset({"1", "dB", "deg", "um^2", "rad/s", "V/V"})
 _ROUNDING = 1e-12
 _MARKS = (100, 200, 500, 1000, 5000, 40_000)
 
@@ -24,7 +24,8 @@ def quantity(value: float, unit: str, digits: int = 4) -> str:
     if not math.isfinite(value):
         return "-"
     if unit in _PLAIN or value == 0:
-        return f"{value:.{digits}g}" + ("" if unit == "1" else f" {unit}")
+        text = f"{value:,.0f}" if 10.0**digits <= abs(value) < 1e7 else f"{value:.{digits}g}"
+        return text if unit == "1" else f"{text} {unit}"
     power = min(max(3 * math.floor(math.log10(abs(value)) / 3), -15), 12)
     scaled = f"{value / 10.0**power:.{digits}g}"
     if abs(float(scaled)) >= 1000 and power < 12:  # 999.96 was rounded up
@@ -38,12 +39,12 @@ def spec_table(assessment: Assessment) -> Table:
     spec = assessment.spec
     units = metric_units(spec.topology)
     table = Table(title=f"{spec.topology.name} against its spec", title_justify="left")
-    for heading in ("", "asked", "sized", "", "human", ""):
+    for heading in ("", "asked", "sized", "", assessment.reference, ""):
         table.add_column(heading, justify="left" if heading == "" else "right")
     for name in dict.fromkeys(metric.name for metric in spec.metrics):
         rows = [metric for metric in spec.metrics if metric.name == name]
         cells = []
-        for row in (SIZED, HUMAN):
+        for row in (SIZED, NOMINAL):
             value = float(assessment.results.column(name)[row])
             met = all(bool(metric.met(value)) for metric in rows)
             limited = any(metric.limit is not None for metric in rows)
@@ -51,14 +52,14 @@ def spec_table(assessment: Assessment) -> Table:
         table.add_row(name, asked(rows, units[name]), *cells)
     if spec.require_stable or not all(assessment.results.column("stable")):
         cells = []
-        for row in (SIZED, HUMAN):
+        for row in (SIZED, NOMINAL):
             stable = assessment.results.column("stable")[row] == 1
             wanted = ("met" if stable else "MISSED") if spec.require_stable else ""
             cells += ["yes" if stable else "NO", wanted]
         table.add_row("stable", "yes" if spec.require_stable else "", *cells)
     table.add_section()
     cells = []
-    for row in (SIZED, HUMAN):
+    for row in (SIZED, NOMINAL):
         reached = bool(assessment.reached[row])
         cells += [f"{assessment.scores[row]:.4g}", "reached" if reached else "NOT REACHED"]
     table.add_row("score", spec.scoring, *cells)
@@ -78,10 +79,10 @@ def asked(metrics: list[MetricSpec], unit: str) -> str:
 
 
 def sizes_table(assessment: Assessment, free: tuple[str, ...]) -> Table:
-    """The sizes, beside the human design's and the bounds of the search."""
+    """The sizes, beside the nominal design's and the bounds of the search."""
     topology = assessment.spec.topology
     table = Table(title="Sizes", title_justify="left")
-    for heading in ("", "sized", "human", "from", "to", "unit", ""):
+    for heading in ("", "sized", assessment.reference, "from", "to", "unit", ""):
         table.add_column(heading, justify="left" if heading in ("", "unit") else "right")
     for place, variable in enumerate(topology.variables):
         value = float(assessment.design[place])
@@ -98,7 +99,7 @@ def metrics_table(assessment: Assessment) -> Table:
     """Every metric of both designs."""
     units = metric_units(assessment.spec.topology)
     table = Table(title="All metrics", title_justify="left")
-    for heading in ("", "sized", "human"):
+    for heading in ("", "sized", assessment.reference):
         table.add_column(heading, justify="right" if heading else "left")
     for name in assessment.results.metric_names:
         values = assessment.results.column(name)
@@ -137,7 +138,7 @@ def corners_table(assessment: Assessment) -> Table:
             quantity(worst, units[name]),
             corner,
             quantity(mean, units[name]),
-            quantity(float(deviation), units[name], 2),
+            quantity(float(deviation), units[name], 3),
         )
     return table
 
