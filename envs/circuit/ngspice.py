@@ -51,7 +51,7 @@ LEVEL_ONE = (
 )  # fmt: skip
 """What is read from a level-1 transistor at the operating point."""
 BSIM = (
-    "id", "ibs", "ibd", "vgs", "vds", "vbs", "vth", "vdsat", "gm", "gds", "gmbs", "cgs", "cgd", "cgb",
+    "id", "ibs", "ibd", "vgs", "vds", "vbs", "vth", "vdsat", "gm", "gds", "gmbs", "cgs", "cgd", "cgg",
     "capbs", "capbd",
 )  # fmt: skip
 """The same from a BSIM3 or BSIM4 transistor; other models have no device columns."""
@@ -134,16 +134,16 @@ class NgspiceSimulator:
         self.topology, self.model_cards, self.threads = topology, model_cards, threads
         self._area = Expression(topology.area)
         self._sizes = [i for i, variable in enumerate(topology.variables) if variable.low > 0]
-        self._runners: list[Runner] = []
+        self.runners: list[Runner] = []
         if by == "library":
             from .libngspice import Library, library_version  # its import needs no library
 
             self.version = library_version()
-            self._runners = [Library(timeout) for _ in range(threads)]
+            self.runners = [Library(timeout) for _ in range(threads)]
         else:
             self.version = program_version()
-            self._runners = [Subprocess(timeout) for _ in range(threads)]
-        self._finalizer = weakref.finalize(self, _close, self._runners)
+            self.runners = [Subprocess(timeout) for _ in range(threads)]
+        self._finalizer = weakref.finalize(self, _close, self.runners)
 
     def close(self) -> None:
         """End the child processes; also happens when the simulator is no longer used."""
@@ -195,7 +195,7 @@ class NgspiceSimulator:
         shares = [range(start, count, self.threads) for start in range(self.threads)]
         rows: list[_Row] = [_Row.empty()] * count
         if self.threads == 1:
-            rows = [self._row(deck, self._runners[0], poles) for deck in decks]
+            rows = [self._row(deck, self.runners[0], poles) for deck in decks]
         else:
             with ThreadPoolExecutor(self.threads) as pool:
                 tasks = [
@@ -203,7 +203,7 @@ class NgspiceSimulator:
                         lambda share, runner: [(i, self._row(decks[i], runner, poles)) for i in share],
                         *pair,
                     )
-                    for pair in zip(shares, self._runners, strict=True)
+                    for pair in zip(shares, self.runners, strict=True)
                 ]
             for task in tasks:
                 for place, row in task.result():
@@ -323,8 +323,8 @@ class NgspiceSimulator:
         else:
             own = plots.get(transistor.name, {})
             raw = {key: float(own[f"@{name}[{key}]"][0].real) if own else np.nan for key in BSIM}
-            # Its capacitance matrix has the negative of the capacitance between two terminals.
-            raw |= {key: -raw[key] for key in ("cgs", "cgd", "cgb")}
+            # Off the diagonal its capacitance matrix has the negative of what is between two terminals.
+            raw |= {"cgs": -raw["cgs"], "cgd": -raw["cgd"], "cgb": raw["cgg"] + raw["cgs"] + raw["cgd"]}
             raw |= {"cbs": raw["capbs"], "cbd": raw["capbd"], "beta": np.nan, "gam_eff": np.nan}
         raw |= {
             "gmb": raw["gmbs"],
@@ -517,12 +517,12 @@ class Subprocess:
 
 def complaint(lines: Iterable[str]) -> str:
     """The first two lines of ngspice's output that tell of a failure, as one."""
-    found = [
+    found = dict.fromkeys(
         " ".join(line.split())
         for line in lines
         if _COMPLAINT.search(line) and not line.lstrip().startswith("Note")
-    ]
-    return "; ".join(found[:2])[:300]
+    )
+    return "; ".join(list(found)[:2])[:300]
 
 
 def usable(plots: dict[str, Plot], said: Iterable[str]) -> dict[str, Plot]:
