@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..jit import inner, kernel
+from .conditions import BOLTZMANN
 from .gradients_adjoint import (
     Bars,
     collect,
@@ -22,7 +23,7 @@ from .gradients_adjoint import (
 from .gradients_device import COLUMNS, QUANTITIES
 from .gradients_metrics import MOST_POINTS, Points, add_point, add_points, interval_weights
 from .linear_solver import factor, solve, solve_transposed
-from .mosfet import BOLTZMANN, DEVICE_PARAMETERS, fill_device
+from .mosfet import DEVICE_PARAMETERS, fill_device
 from .operating_point import evaluate
 from .readings import GAIN, INOISE_TOTAL, IRN_RMS, ONOISE_TOTAL, POWER
 from .small_signal import capacitances, close_loop, noise_sources

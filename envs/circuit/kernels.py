@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..jit import kernel
-from .mosfet import BOLTZMANN, DEVICE_PARAMETERS, fill_device
+from .conditions import BOLTZMANN
+from .mosfet import DEVICE_PARAMETERS, fill_device
 from .operating_point import evaluate, operating_point
 from .readings import (
     GAIN_DB,

@@ -11,11 +11,8 @@ import math
 from typing import NamedTuple
 
 from ..jit import inner
+from .conditions import BOLTZMANN
 
-CHARGE = 1.6021766208e-19
-"""Elementary charge (C), as in ngspice 39."""
-BOLTZMANN = 1.38064852e-23
-"""Boltzmann's constant (J/K), as in ngspice 39."""
 PERMITTIVITY_OXIDE = 3.9 * 8.854214871e-12
 """Of silicon dioxide (F/m), as in ngspice 39."""
 GMIN = 1e-12
@@ -74,7 +71,9 @@ def fill_device(parameters, card, width, length, vto_shift, kp_error):
     parameters[MJSW] = card[CARD_MJSW]
     parameters[FC] = card[CARD_FC]
     parameters[AF] = card[CARD_AF]
-    parameters[FLICKER] = card[CARD_KF] / (meters * long * card[CARD_COX_FLICKER] * card[CARD_COX_FLICKER])
+    parameters[FLICKER] = card[CARD_KF] / (
+        meters * long * card[CARD_COX_FLICKER] * card[CARD_COX_FLICKER]
+    )
     parameters[THERMAL_NOISE] = 4.0 * BOLTZMANN * card[CARD_TEMPERATURE] * 2.0 / 3.0
 
 

@@ -42,6 +42,8 @@ KINDS: tuple[type[Element], ...] = (
 )
 """The order of the element values of a design: kind by kind, each as in the netlist."""
 
+_WIDTHS: dict[type[Element], int] = dict(zip(KINDS, (6, 2, 3, 4, 2, 4, 5, 5), strict=True))
+
 
 class Structure(NamedTuple):
     """What all designs of a topology share. Rows of node arrays are matrix indices.
@@ -129,9 +131,7 @@ def build(topology: Topology) -> tuple[Structure, Index]:
     def rows(kind: type[Element], *columns: list[int]) -> Indices:
         table = [[nodes[node] for node in element.nodes] for element in groups[kind]]
         table = [row + [column[i] for column in columns] for i, row in enumerate(table)]
-        width = {Mosfet: 6, Capacitor: 3, Inductor: 4, VoltageSource: 5}.get(kind, 2)  # type: ignore[call-overload]
-        width = {VoltageControlledCurrentSource: 4, VoltageControlledVoltageSource: 5}.get(kind, width)  # type: ignore[call-overload]
-        return np.array(table, dtype=np.int64).reshape(len(table), width)
+        return np.array(table, dtype=np.int64).reshape(len(table), _WIDTHS[kind])
 
     cards = [model.name for model in netlist.models]
     signs = [1 if netlist.model(m.model).polarity == "nmos" else -1 for m in netlist.transistors]
