@@ -107,7 +107,7 @@ def test_a_simulator_that_fails_is_survived(problem):
         evaluation.results.status[:: 2 if number else 1] = 5
         evaluation.results.metrics[evaluation.results.status != 0] = np.nan
         evaluation.results.devices[evaluation.results.status != 0] = np.nan
-        scores, feasible = problem.spec.score(evaluation.results)
+        scores, _ = problem.spec.score(evaluation.results)
         evaluation.scores[:] = scores
         sizer.tell(evaluation)
     assert np.isfinite(sizer.ask()).all()
