@@ -36,6 +36,8 @@ class Library:
 
     def __init__(self, timeout: float, lifetime: int = LIFETIME) -> None:
         self.timeout, self.lifetime = timeout, lifetime
+        self.cpu_seconds = 0.0
+        """CPU time of the child after its last job (s)."""
         self._child: subprocess.Popen[bytes] | None = None
         self._done = 0
         self._said = ""
@@ -78,6 +80,7 @@ class Library:
         while (end := received.find(b"\n")) < 0:
             self._receive(received, deadline)
         header = json.loads(received[:end])
+        self.cpu_seconds = header["seconds"]
         del received[: end + 1]
         sizes = [
             (step, name, np.dtype(np.complex128 if is_complex else np.float64), length)

@@ -2,8 +2,8 @@
 
 A crash of the library ends this process alone. A job is one line of JSON: ``circuit``, the deck's lines,
 and ``steps``, each ``[name, commands, vectors]``. The answer is one line of JSON with ``plots`` (step, then
-vector, then ``[is complex, length]``) and ``said`` (what ngspice printed), followed by the numbers of all
-vectors in that order.
+vector, then ``[is complex, length]``), ``said`` (what ngspice printed) and ``seconds`` (CPU time of the
+process so far), followed by the numbers of all vectors in that order.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import ctypes.util
 import json
 import os
 import sys
+import time
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -158,7 +159,8 @@ def answer(stream: BinaryIO, plots: dict[str, dict[str, NDArray[Any]]], said: li
         step: {name: [bool(np.iscomplexobj(values)), len(values)] for name, values in plot.items()}
         for step, plot in plots.items()
     }
-    stream.write(json.dumps({"plots": shapes, "said": said}).encode() + b"\n")
+    header = {"plots": shapes, "said": said, "seconds": time.process_time()}
+    stream.write(json.dumps(header).encode() + b"\n")
     for plot in plots.values():
         for values in plot.values():
             stream.write(values.tobytes())
