@@ -13,7 +13,9 @@ from ...envs.circuit.monte_carlo import CornerResults, MonteCarlo, monte_carlo, 
 from ...envs.circuit.results import Results
 from ...envs.circuit.simulator import Simulator
 from ...envs.circuit.spec import Spec
+from ...envs.circuit.transient import StepResponse
 from .columns import columns_of, json_value, row_of
+from .step import small_step
 
 SAMPLES = 1000
 """Of mismatch."""
@@ -39,6 +41,8 @@ class Assessment:
     """Shape ``(corners,)``."""
     mismatch: MonteCarlo
     """The design with random mismatch."""
+    step: StepResponse | None
+    """Of both designs; None if the design has no bandwidth."""
 
     @property
     def design(self) -> NDArray[np.float64]:
@@ -107,6 +111,13 @@ class Assessment:
                 "mean": _named(self.mismatch, mean, metrics),
                 "standard_deviation": _named(self.mismatch, deviation, metrics),
             },
+            "step": None
+            if self.step is None
+            else {
+                "rise_time": json_value(float(self.step.rise_time()[SIZED])),
+                "overshoot": json_value(float(self.step.overshoot()[SIZED])),
+                "settling_time": json_value(float(self.step.settling_time()[SIZED])),
+            },
         }
 
 
@@ -133,6 +144,7 @@ def assess(spec: Spec, design: NDArray[np.float64], simulator: Simulator) -> Ass
         corners=corners,
         corners_reached=corners.feasible(reached)[:, 0],
         mismatch=monte_carlo(simulator, design, SAMPLES, _SEED, meets=reached),
+        step=small_step(simulator, both, results),
     )
 
 

@@ -182,6 +182,27 @@ def poles(path: Path, assessment: Assessment) -> None:
         axes.legend(fontsize=8.5)
 
 
+def step(path: Path, assessment: Assessment) -> None:
+    """The way of the output after a small step of the input, 0 at first and 1 at rest."""
+    response = assessment.step
+    assert response is not None
+    span = float(response.times[-1])
+    power = 3 * int(np.floor(np.log10(span) / 3))
+    unit = {-12: "ps", -9: "ns", -6: "us", -3: "ms"}.get(power, f"1e{power} s")
+    with _figure(path, 1, 7.5, 3.4) as (axes,):
+        for row, label, colour, width in _rows(assessment):
+            if not response.status[row]:
+                times = response.times / 10.0**power
+                axes.plot(times, response.progress[row], color=colour, linewidth=width, label=label)
+        axes.axhline(1, color=INK, linewidth=0.8, linestyle=_DASHED)
+        highest = 1.1 * float(np.nanmax(response.progress))
+        axes.set_ylim(-0.1, min(max(1.3, highest), 2.2))  # an oscillation leaves the picture
+        axes.set_xlim(0, span / 10.0**power)
+        axes.set_title("Output after a small step of the input (parts of the whole way)")
+        axes.set_xlabel(f"time ({unit})")
+        axes.legend(fontsize=8.5, loc="lower right")
+
+
 def corners(path: Path, assessment: Assessment, metrics: Sequence[str]) -> None:
     """Metrics at every corner and with mismatch, in parts of their typical value.
 

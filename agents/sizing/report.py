@@ -15,6 +15,7 @@ from rich.table import Table
 
 from ...envs.circuit.deck import Deck
 from ...envs.circuit.problem import SizingProblem
+from ...envs.circuit.transient import StepResponse
 from ...files import atomic_write
 from ...runs import Run
 from . import figures
@@ -24,6 +25,7 @@ from .sign_off import SignOff
 from .size_tables import (
     corners_table,
     metrics_table,
+    quantity,
     search_table,
     sign_off_table,
     sizes_table,
@@ -109,10 +111,21 @@ def _draw(
         figures.bode(add("Response", text, "bode.png"), assessment)
         figures.noise(add("Noise", "", "noise.png"), assessment)
         figures.poles(add("Poles", "", "poles.png"), assessment)
+        step = assessment.step
+        if step is not None and not step.status[SIZED]:
+            figures.step(add("Step response", _step_text(step), "step.png"), assessment)
         metrics = list(dict.fromkeys(metric.name for metric in assessment.spec.metrics))
         text = "How the sized design varies with process, supply, temperature and mismatch."
-        figures.corners(add("Corners and mismatch", text, "corners.png"), assessment, metrics)
+        figures.corners(add("Variation", text, "corners.png"), assessment, metrics)
     return found
+
+
+def _step_text(step: StepResponse) -> str:
+    rise, settled = (quantity(float(t[SIZED]), "s") for t in (step.rise_time(), step.settling_time()))
+    return (
+        f"The sized design rises from 10 to 90 % in {rise}, overshoots by {step.overshoot()[SIZED]:.1%} and"
+        f" stays within 1 % from {settled} on (a dash: not within this time)."
+    )
 
 
 # The page -------------------------------------------------------------------------------------
@@ -149,6 +162,7 @@ def _page(
         pictures=[(heading, text, _data_url(path)) for heading, text, path in pictures],
         details=[_cells(table) for table in details],
         signed=signed.sentence,
+        signed_in_table=bool(signed.comparisons),
         deck=deck,
         command=shlex.join(run.record["command"]),
         config=json.dumps(config, indent=2),

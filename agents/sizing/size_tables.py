@@ -148,7 +148,7 @@ def sign_off_table(found: SignOff) -> Table:
     table = Table(
         title="Sign-off in ngspice",
         title_justify="left",
-        caption=found.sentence,
+        caption=f"{found.sentence}.",
         caption_justify="left",
     )
     for heading in ("", "ours", "ngspice", "difference", ""):

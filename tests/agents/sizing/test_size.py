@@ -65,7 +65,7 @@ def test_run_folder_is_complete(sized):
     best = [line["best_score"] for line in lines if line["sizer"] == "cma-es"]
     assert best == sorted(best) and len(best) > 10
     names = {path.name for path in (sized / "figures").iterdir()}
-    assert {"convergence.png", "bode.png", "noise.png", "poles.png", "corners.png"} <= names
+    assert {"convergence.png", "bode.png", "noise.png", "poles.png", "corners.png", "step.png"} <= names
 
 
 def test_report_tells_what_the_best_design_does(sized):

@@ -110,6 +110,17 @@ def test_corners_and_mismatch_are_those_of_the_design(problem, good):
     assert met["interval"][0] <= met["yield"] <= met["interval"][1]
 
 
+def test_the_step_is_that_of_the_bandwidth(good):
+    """A low-pass of little overshoot rises in 0.34 to 0.35 periods of its bandwidth."""
+    bandwidth = good.results.column("f3db")
+    assert good.step.rise_time() * bandwidth == pytest.approx([0.345, 0.345], abs=0.01)
+    assert good.step.change == pytest.approx(
+        0.01 * good.results.column("gain") / good.results.column("gain")[0], rel=1e-3
+    )
+    told = good.as_json()["step"]
+    assert told["overshoot"] < 0.1 and told["rise_time"] < told["settling_time"]
+
+
 def test_a_design_that_cannot_be_simulated_is_reported_as_such(problem, tmp_path):
     bad = problem.topology.nominal
     bad[0] = -1.0
@@ -192,7 +203,7 @@ def test_a_good_design_is_signed_off_by_ngspice(good):
 def test_the_page_needs_no_other_file(problem, good, tmp_path):
     path, data = written(tmp_path / "run", problem, good, SignOff(skipped="ngspice is <missing>"))
     page = Page(path.read_text())
-    assert len(page.links) == 5 and all(
+    assert len(page.links) == 6 and all(
         link.startswith("data:image/png;base64,") for link in page.links
     )
     assert page.open == []
@@ -240,7 +251,7 @@ def test_other_circuits_can_be_drawn_and_told(name, tmp_path):
         assert metric.name in data["corners"][0]
     if name == "inverter-tia":
         assert re.search(r"stable\s+│\s+yes │\s+NO │ MISSED", told)
-    assert len(Page(path.read_text()).links) == 5
+    assert len(Page(path.read_text()).links) == 6
 
 
 # Numbers in tables ---------------------------------------------------------------------------------
