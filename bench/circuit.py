@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ..envs.circuit.deck import Deck
 from ..envs.circuit.libngspice import Library, library_version
-from ..envs.circuit.ngspice import Job, Runner, Step, Subprocess, program
+from ..envs.circuit.ngspice_job import Job, Runner, Step
+from ..envs.circuit.ngspice_program import Subprocess, program
 from ..envs.circuit.simulator import Simulator
 from ..envs.circuit.topology import Topology, find_topology
 from ..errors import InputError

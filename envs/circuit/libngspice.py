@@ -14,12 +14,14 @@ import subprocess
 import sys
 import time
 from functools import cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import InputError
 from .libngspice_worker import load
-from .ngspice import Job, NgspiceError, Plot, complaint, usable
+from .ngspice_job import Job, NgspiceError, Plot, complaint, usable
 
 LIFETIME = 400
 """Jobs after which a child is replaced (it grows by about 10 MB in a thousand)."""
@@ -43,7 +45,7 @@ class Library:
         self._said = ""
 
     def run(self, job: Job) -> dict[str, Plot]:
-        """See :class:`.ngspice.Runner`."""
+        """See :class:`.ngspice_job.Runner`."""
         if self._child is None or self._done >= self.lifetime:
             self.close()
             self._child, self._done = _start(), 0
@@ -57,7 +59,7 @@ class Library:
         return usable(plots, said)
 
     def complaint(self) -> str:
-        """See :class:`.ngspice.Runner`."""
+        """See :class:`.ngspice_job.Runner`."""
         return self._said
 
     def close(self) -> None:
@@ -92,7 +94,8 @@ class Library:
         plots: dict[str, Plot] = {step: {} for step in header["plots"]}
         place = 0
         for step, name, kind, length in sizes:
-            plots[step][name.lower()] = np.frombuffer(received, kind, length, place).copy()
+            values: NDArray[Any] = np.frombuffer(received, kind, length, place).copy()
+            plots[step][name.lower()] = values
             place += kind.itemsize * length
         return plots, header["said"]
 

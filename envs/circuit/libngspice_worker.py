@@ -116,7 +116,7 @@ class Ngspice:
     def all_vectors(self) -> list[str]:
         """Names of the vectors of the current plot."""
         names = self._library.ngSpice_AllVecs(self.plot.encode())
-        found = []
+        found: list[str] = []
         while names[len(found)]:
             found.append(names[len(found)].decode())
         return found

@@ -7,17 +7,11 @@ ngspice runs the deck of :mod:`.deck` and hands over raw vectors; the metrics ar
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-import tempfile
 import weakref
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from queue import SimpleQueue
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +20,7 @@ from ...errors import InputError
 from .conditions import TYPICAL, Corner
 from .deck import OPTIONS, TIGHT, Deck, ModelCards, spice_name
 from .expressions import Expression
+from .libngspice import Library, library_version
 from .measure import (
     disturbance_metrics,
     noise_metrics,
@@ -35,70 +30,26 @@ from .measure import (
     region,
     response_metrics,
 )
-from .netlist import Inductor, Mosfet, Resistor, VoltageSource
+from .netlist import Mosfet, VoltageSource
+from .ngspice_job import (
+    BSIM,
+    LEVEL_ONE,
+    Job,
+    NgspiceError,
+    Plot,
+    Runner,
+    Step,
+    impedance_job,
+    impedances_suffice,
+    job,
+)
+from .ngspice_program import Subprocess, program_version
 from .results import DEVICE_COLUMNS, Results, metric_names
 from .topology import Topology
 
 Numbers = NDArray[np.float64]
-Plot = dict[str, NDArray[np.complex128] | Numbers]
-"""Vectors by name, lower case."""
-
 OK, BAD_DESIGN, NO_OPERATING_POINT, NOT_FINITE, FAILED = 0, 1, 2, 4, 5
 """Status, an index into :data:`.results.REASONS`."""
-LEVEL_ONE = (
-    "id", "ibs", "ibd", "vgs", "vds", "vbs", "von", "vdsat", "gm", "gds", "gmbs", "cgs", "cgd", "cgb",
-    "cbs", "cbd",
-)  # fmt: skip
-"""What is read from a level-1 transistor at the operating point."""
-BSIM = (
-    "id", "ibs", "ibd", "vgs", "vds", "vbs", "vth", "vdsat", "gm", "gds", "gmbs", "cgs", "cgd", "cgg",
-    "capbs", "capbd",
-)  # fmt: skip
-"""The same from a BSIM3 or BSIM4 transistor; other models have no device columns."""
-_COMPLAINT = re.compile(
-    r"error|fatal|failed|could ?n.t|could not|can't|cannot|undefined|singular|aborted|unknown|only mos",
-    re.I,
-)
-_TOTAL = re.compile(r"[vi]\(([io]noise_\w+)\)")
-
-
-class NgspiceError(Exception):
-    """ngspice did not simulate a design; the text is its own reason."""
-
-
-class Step(NamedTuple):
-    """Commands for ngspice, and what is then read from the plot that they leave."""
-
-    name: str
-    commands: tuple[str, ...]
-    vectors: tuple[str, ...]
-    """Empty: all."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One design as ngspice gets it."""
-
-    circuit: list[str]
-    """The deck without its last line."""
-    steps: list[Step]
-
-
-class Runner(Protocol):
-    """A way to run ngspice."""
-
-    def run(self, job: Job) -> dict[str, Plot]:
-        """The plots by the names of their steps; a step that failed is missing.
-
-        Raises:
-            NgspiceError: nothing came back at all.
-        """
-
-    def complaint(self) -> str:
-        """What ngspice had to say in the last run, in a sentence."""
-
-    def close(self) -> None:
-        """End what still runs."""
 
 
 class NgspiceSimulator:
@@ -136,8 +87,6 @@ class NgspiceSimulator:
         self._sizes = [i for i, variable in enumerate(topology.variables) if variable.low > 0]
         self.runners: list[Runner] = []
         if by == "library":
-            from .libngspice import Library, library_version  # its import needs no library
-
             self.version = library_version()
             self.runners = [Library(timeout) for _ in range(threads)]
         else:
@@ -192,22 +141,22 @@ class NgspiceSimulator:
             self.deck(size, corner=corner, mismatch=None if mismatch is None else mismatch[row])
             for row, size in enumerate(sizes)
         ]
-        shares = [range(start, count, self.threads) for start in range(self.threads)]
-        rows: list[_Row] = [_Row.empty()] * count
         if self.threads == 1:
             rows = [self._row(deck, self.runners[0], poles) for deck in decks]
         else:
+            idle = SimpleQueue[Runner]()
+            for runner in self.runners:
+                idle.put(runner)
+
+            def simulate(deck: Deck) -> _Row:
+                runner = idle.get()
+                try:
+                    return self._row(deck, runner, poles)
+                finally:
+                    idle.put(runner)
+
             with ThreadPoolExecutor(self.threads) as pool:
-                tasks = [
-                    pool.submit(
-                        lambda share, runner: [(i, self._row(decks[i], runner, poles)) for i in share],
-                        *pair,
-                    )
-                    for pair in zip(shares, self.runners, strict=True)
-                ]
-            for task in tasks:
-                for place, row in task.result():
-                    rows[place] = row
+                rows = list(pool.map(simulate, decks))
         return self._results(sizes, rows, poles, spectra)
 
     def _row(self, deck: Deck, runner: Runner, poles: bool) -> _Row:
@@ -405,156 +354,6 @@ class _Row:
         return cls.failed(OK, "")
 
 
-def job(deck: Deck) -> Job:
-    """Operating point, response, noise and disturbances of a deck."""
-    topology, bench = deck.topology, deck.topology.bench
-    sources = [e for e in topology.netlist.elements if e.name in bench.supplies]
-    output = tuple(f"v({node})" for node in bench.output if node != "0")
-    transistors = topology.netlist.transistors
-    read = (
-        *(f"v({node})" for node in topology.netlist.nodes),
-        *(f"i({spice_name(source)})" for source in sources),
-    )
-    noise = ("onoise_spectrum", "inoise_spectrum")
-    if deck.model_cards is None:
-        device = tuple(f"@{deck.device(t)}[{key}]" for t in transistors for key in LEVEL_ONE)
-        own = [f"onoise_{spice_name(t)}_{kind}" for t in transistors for kind in ("id", "1overf")]
-        own += [
-            f"onoise_{spice_name(e)}_thermal"
-            for e in topology.netlist.elements
-            if isinstance(e, Resistor)
-        ]
-        steps = [
-            Step("op", ("op",), (*read, *device)),
-            Step("ac", (deck.ac,), output),
-            # With each source's spectrum: the totals that ngspice prints lose steep intervals, or are NaN.
-            Step("noise", (f"{deck.noise} 1", "setplot noise1"), (*noise, *own)),
-        ]
-    else:
-        steps = [
-            Step("op", ("op",), read),
-            # One by one, as a model may not have them.
-            *(
-                Step(t.name, (), tuple(f"@{deck.device(t)}[{key}]" for key in BSIM))
-                for t in transistors
-            ),
-            Step("ac", (deck.ac,), output),
-            Step("noise", (deck.noise, "setplot noise1"), noise),
-            Step("totals", ("setplot noise2",), ("onoise_total", "inoise_total")),
-        ]
-    steps += [Step(p, (*deck.stimulus(source), deck.ac), output) for p, source in bench.disturbances]
-    return Job(deck.circuit(), steps)
-
-
-def impedances_suffice(deck: Deck) -> bool:
-    """Whether conductances and capacitances between the deck's own nodes are all there is."""
-    inductors = {e.name for e in deck.topology.netlist.elements if isinstance(e, Inductor)}
-    return deck.model_cards is None and inductors <= set(deck.topology.bench.closure)
-
-
-def impedance_job(deck: Deck, voltages: dict[str, float], frequency: float) -> Job:
-    """The voltages of all nodes for a unit current into each, steps ``z0``, ``z1``, ...
-
-    Args:
-        deck: The design.
-        voltages: Its operating point, near which ngspice begins (V).
-        frequency: Where (Hz).
-    """
-    nodes = deck.pole_nodes
-    near = " ".join(f"v({node})={voltages[node]!r}" for node in nodes)
-    probes = [f"iprobe{i} 0 {node} dc 0" for i, node in enumerate(nodes)]
-    steps = []
-    for i in range(len(nodes)):
-        switch = [f"alter iprobe{i - 1} ac = 0"] if i else []
-        commands = (*switch, f"alter iprobe{i} ac = 1", f"ac lin 1 {frequency!r} {frequency!r}")
-        steps.append(Step(f"z{i}", commands, tuple(f"v({node})" for node in nodes)))
-    return Job([*deck.circuit(for_poles=True), f".nodeset {near}", *probes], steps)
-
-
-class Subprocess:
-    """Runs ``ngspice -b``, once for each design, in a folder of its own that is then removed.
-
-    Args:
-        timeout: Of one design (s).
-    """
-
-    def __init__(self, timeout: float) -> None:
-        self.timeout = timeout
-        self._said = ""
-
-    def run(self, job: Job) -> dict[str, Plot]:
-        """See :class:`Runner`."""
-        with tempfile.TemporaryDirectory(prefix="eyas-ngspice-") as name:
-            folder = Path(name)
-            (folder / "circuit.cir").write_text("\n".join(_script(job)))
-            command = [program(), "-n", "-b", "circuit.cir"]
-            try:
-                done = subprocess.run(
-                    command, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, timeout=self.timeout,
-                    text=True, errors="replace", check=False,
-                )  # fmt: skip
-            except subprocess.TimeoutExpired:
-                raise NgspiceError(f"it took longer than {self.timeout:g} s") from None
-            except OSError as error:
-                raise NgspiceError(f"it could not be started: {error}") from None
-            self._said = complaint([*done.stderr.splitlines(), *done.stdout.splitlines()])
-            if done.returncode < 0:
-                raise NgspiceError(f"it crashed (signal {-done.returncode})")
-            plots = {
-                step.name: _read_raw(folder / f"{step.name}.raw")
-                for step in job.steps
-                if (folder / f"{step.name}.raw").is_file()
-            }
-            return usable(plots, done.stderr.splitlines())
-
-    def complaint(self) -> str:
-        """See :class:`Runner`."""
-        return self._said
-
-    def close(self) -> None:
-        """Nothing is left running."""
-
-
-def complaint(lines: Iterable[str]) -> str:
-    """The first two lines of ngspice's output that tell of a failure, as one."""
-    found = dict.fromkeys(
-        " ".join(line.split())
-        for line in lines
-        if _COMPLAINT.search(line) and not line.lstrip().startswith("Note")
-    )
-    return "; ".join(list(found)[:2])[:300]
-
-
-def usable(plots: dict[str, Plot], said: Iterable[str]) -> dict[str, Plot]:
-    """Without poles where ngspice gave up searching: those it found are not all, and not all are poles."""
-    if any("Pole-zero iteration limit reached" in line for line in said):
-        plots.pop("poles", None)
-    return plots
-
-
-def _script(job: Job) -> Iterable[str]:
-    """The deck with the commands of the steps; each writes a file of its own."""
-    yield from job.circuit
-    yield from (".control", "set filetype=binary")
-    for step in job.steps:
-        yield from step.commands
-        yield f"write {step.name}.raw {' '.join(step.vectors) or 'all'}"
-    yield from ("quit 0", ".endc", ".end", "")
-
-
-def _read_raw(file: Path) -> Plot:
-    """The vectors of a binary raw file."""
-    header, _, data = file.read_bytes().partition(b"Binary:\n")
-    lines = header.decode("utf-8", "replace").splitlines()
-    fields = dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("\t"))
-    count, points = int(fields["No. Variables"]), int(fields["No. Points"])
-    # The totals of the noise are written like a voltage and a current.
-    names = [_TOTAL.sub(r"\1", line.split("\t")[2].lower()) for line in lines[-count:]]
-    kind: type = np.complex128 if "complex" in fields["Flags"] else np.float64
-    table = np.frombuffer(data, dtype=kind, count=count * points).reshape(points, count)
-    return {name: table[:, column].copy() for column, name in enumerate(names)}
-
-
 def _difference(plot: Plot, output: tuple[str, str]) -> NDArray[np.complex128]:
     """The voltage between the nodes of the output."""
     plus, minus = (plot[f"v({node})".lower()] if node != "0" else 0.0 for node in output)
@@ -564,40 +363,3 @@ def _difference(plot: Plot, output: tuple[str, str]) -> NDArray[np.complex128]:
 def _close(runners: list[Runner]) -> None:
     for runner in runners:
         runner.close()
-
-
-def program() -> str:
-    """Where ngspice is.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    found = shutil.which("ngspice")
-    if found is None:
-        raise InputError(
-            "ngspice is not installed: there is no program 'ngspice' (apt install ngspice)"
-        )
-    return found
-
-
-def program_version() -> int:
-    """The version of the program, such as 39.
-
-    Raises:
-        InputError: it is not installed, or does not tell its version.
-    """
-    return _version_of(program())
-
-
-@cache
-def _version_of(path: str) -> int:
-    try:
-        done = subprocess.run(
-            [path, "--version"], capture_output=True, stdin=subprocess.DEVNULL, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InputError(f"{path} does not run: {error}") from None
-    version = re.search(rb"ngspice-(\d+)", done.stdout)
-    if version is None:
-        raise InputError(f"{path} --version does not name an ngspice version")
-    return int(version[1])

@@ -10,7 +10,8 @@ from eyas.envs.circuit import libngspice
 from eyas.envs.circuit.deck import ModelCards
 from eyas.envs.circuit.libngspice import Library
 from eyas.envs.circuit.libngspice_worker import load
-from eyas.envs.circuit.ngspice import Job, NgspiceSimulator, Step
+from eyas.envs.circuit.ngspice import NgspiceSimulator
+from eyas.envs.circuit.ngspice_job import Job, Step
 from eyas.envs.circuit.topology import TOPOLOGIES, find_topology
 from eyas.errors import InputError
 

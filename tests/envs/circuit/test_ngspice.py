@@ -13,7 +13,8 @@ import pytest
 from eyas.envs.circuit import ngspice
 from eyas.envs.circuit.conditions import Corner
 from eyas.envs.circuit.deck import ModelCards
-from eyas.envs.circuit.ngspice import NgspiceSimulator, complaint
+from eyas.envs.circuit.ngspice import NgspiceSimulator
+from eyas.envs.circuit.ngspice_job import Job, Step, complaint, job
 from eyas.envs.circuit.topology import find_topology
 from eyas.errors import InputError
 
@@ -83,7 +84,7 @@ def test_ground_truth(name):
 @needs_ngspice
 def test_frequencies_are_those_of_ngspice():
     simulator = NgspiceSimulator(find_topology("two-stage-tia"))
-    plots = simulator.runners[0].run(ngspice.job(simulator.deck(simulator.topology.nominal)))
+    plots = simulator.runners[0].run(job(simulator.deck(simulator.topology.nominal)))
     grid = simulator.topology.bench.frequencies
     np.testing.assert_allclose(plots["ac"]["frequency"].real, grid, rtol=1e-14)
     np.testing.assert_allclose(plots["noise"]["frequency"].real, grid, rtol=1e-14)
@@ -174,7 +175,7 @@ def test_an_operating_point_that_is_not_found_is_ngspices_own_reason(monkeypatch
 
 def _without_a_solution(deck):
     """Two sources that contradict each other."""
-    return ngspice.Job(["* none", "v1 a 0 1", "v2 a 0 2"], [ngspice.Step("op", ("op",), ("v(a)",))])
+    return Job(["* none", "v1 a 0 1", "v2 a 0 2"], [Step("op", ("op",), ("v(a)",))])
 
 
 def test_ngspice_missing_is_one_sentence(monkeypatch, tmp_path):
