@@ -40,7 +40,6 @@ def convergence(
     best: Mapping[str, NDArray[np.float64]],
     reference_score: float,
     reference: str,
-    stored: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]] | None = None,
 ) -> None:
     """The highest score so far over simulations.
 
@@ -49,21 +48,9 @@ def convergence(
         best: per sizer of this run, the agent first, shape ``(simulations,)``.
         reference_score: drawn as a line.
         reference: whose score it is.
-        stored: per sizer of the stored benchmark, the numbers of simulations and the scores of all
-            seeds there, shape ``(seeds, numbers)``; the mean is drawn, with a band of one deviation.
     """
     with _figure(path, 1, 7.5, 4.4) as (axes,):
         longest = max(map(len, best.values()))
-        names = list(dict.fromkeys([*best, *(stored or {})]))
-        for name, (numbers, scores) in (stored or {}).items():
-            colour = COLOURS[names.index(name) % len(COLOURS)]
-            mean, deviation = scores.mean(axis=0), scores.std(axis=0)
-            axes.fill_between(
-                numbers, mean - deviation, mean + deviation, color=colour, alpha=0.1, linewidth=0
-            )
-            label = f"{name}, benchmark: mean of {len(scores)} seeds"
-            axes.plot(numbers, mean, color=colour, linewidth=1.2, linestyle=_DASHED, label=label)
-            longest = max(longest, int(numbers[-1]))
         for place, (name, scores) in enumerate(best.items()):
             steps = np.arange(1, len(scores) + 1)
             axes.step(

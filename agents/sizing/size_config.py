@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from tyro.conf import Positional, arg
 
@@ -41,8 +41,11 @@ class SizeConfig:
     """Where all random numbers come from."""
     simulator: SimulatorName = "native"
     """Who simulates: ours, or ngspice by the program or by its shared library."""
-    compare: Annotated[str, arg(metavar="AGENT,...", help_behavior_hint="(default: none)")] = ""
-    """Others to run with the same budget and seed, for the convergence figure."""
+    compare: Annotated[
+        str | None,
+        arg(metavar="AGENT,...", help_behavior_hint="(default: cma-es,random; with ngspice none)"),
+    ] = None
+    """Others to run with the same budget and seed, for the convergence figure; or none."""
     threads: Annotated[int, whole(1, 1024)] = 1
     """Cores for our simulator."""
     out: Annotated[
@@ -57,6 +60,7 @@ class SizeConfig:
     """Show no progress."""
 
 
+_COMPARED = ("cma-es", "random")  # of no cost beside an agent
 # What says where and how a run is worked on, not what it computes.
 _NOT_STORED = frozenset({"threads", "out", "resume", "quiet"})
 
@@ -77,11 +81,18 @@ def sizers_of(config: SizeConfig) -> tuple[str, ...]:
     Raises:
         InputError: one to compare with does not exist or is named twice.
     """
-    known = SizerName.__args__  # type: ignore[attr-defined]
-    names = [config.agent, *(name.strip() for name in config.compare.split(",") if name.strip())]
-    for name in names[1:]:
+    known = get_args(SizerName)
+    if config.compare is None:
+        usual = _COMPARED if config.simulator == "native" else ()
+        return (config.agent, *(name for name in usual if name != config.agent))
+    others = [name.strip() for name in config.compare.split(",") if name.strip()]
+    if others in ([], ["none"]):
+        return (config.agent,)
+    for name in others:
         if name not in known:
-            raise InputError(f"compare = {name!r} does not exist; there are: {', '.join(known)}")
-        if names.count(name) > 1:
+            raise InputError(
+                f"compare = {name!r} does not exist; there are: {', '.join(known)}, or none"
+            )
+        if [config.agent, *others].count(name) > 1:
             raise InputError(f"compare = {config.compare!r}: {name} would be run twice")
-    return tuple(names)
+    return (config.agent, *others)

@@ -25,7 +25,7 @@ from eyas.runs import Run
 SMALL = SizeConfig(
     topology="three-stage-tia", agent="cma-es", compare="random", simulations=150, seed=3, quiet=True
 )
-EVERY = sorted(set(SIZERS) - {"eyas", "gaussian-process"})
+EVERY = sorted(set(SIZERS) - {"gaussian-process"})
 
 
 def metrics_of(folder):
@@ -205,7 +205,7 @@ def test_spec_of_a_file_is_kept_with_the_run(tmp_path, capsys):
         "  - {name: power, goal: minimise, target: 8.0e-3}\n"
     )
     config = SizeConfig(
-        topology="two-stage-tia", agent="random", simulations=100, spec=str(file), quiet=True,
+        topology="two-stage-tia", agent="random", simulations=100, spec=str(file), compare="none", quiet=True,
         out=tmp_path / "run",
     )  # fmt: skip
     assert size(config) == 0
@@ -219,7 +219,9 @@ def test_spec_of_a_file_is_kept_with_the_run(tmp_path, capsys):
 
 
 def test_progress_is_told_where_standard_error_is_no_terminal(tmp_path, capsys):
-    config = dataclasses.replace(SMALL, quiet=False, compare="", simulations=20, out=tmp_path / "run")
+    config = dataclasses.replace(
+        SMALL, quiet=False, compare="none", simulations=20, out=tmp_path / "run"
+    )
     assert size(config) == 0
     told = capsys.readouterr().err
     assert "cma-es: 20 of 20 simulations, best score -" in told and "(limits not met)" in told
@@ -289,4 +291,7 @@ def test_resume_refuses_what_contradicts_the_run(sized, tmp_path):
 
 def test_who_is_compared_is_read_leniently():
     assert sizers_of(SizeConfig(compare=" cma-es, random,")) == ("eyas", "cma-es", "random")
-    assert sizers_of(SizeConfig()) == ("eyas",)
+    assert sizers_of(SizeConfig()) == ("eyas", "cma-es", "random")
+    assert sizers_of(SizeConfig(agent="cma-es")) == ("cma-es", "random")
+    assert sizers_of(SizeConfig(simulator="ngspice")) == ("eyas",)
+    assert sizers_of(SizeConfig(compare="none")) == sizers_of(SizeConfig(compare="")) == ("eyas",)
