@@ -82,6 +82,16 @@ def test_ground_truth(name):
 
 
 @needs_ngspice
+def test_tolerances_that_are_not_reached_give_way(monkeypatch):
+    topology = find_topology("two-stage-opamp")
+    expected = NgspiceSimulator(topology).simulate(topology.nominal)
+    monkeypatch.setattr(ngspice, "TIGHT", ".options reltol=1e-30 vntol=1e-30 abstol=1e-30 itl1=20")
+    results = NgspiceSimulator(topology).simulate(topology.nominal)
+    assert results.reason(0) == "ok"
+    np.testing.assert_allclose(results.metrics, expected.metrics, rtol=1e-6)
+
+
+@needs_ngspice
 def test_frequencies_are_those_of_ngspice():
     simulator = NgspiceSimulator(find_topology("two-stage-tia"))
     plots = simulator.runners[0].run(job(simulator.deck(simulator.topology.nominal)))
