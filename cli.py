@@ -47,6 +47,13 @@ COMMANDS = (
         example="train walker --teacher alp-gmm --student ppo --steps 2e6 --out runs/first",
     ),
     Command(
+        words=("train", "circuit"),
+        config=".agents.sizing.goal_config:TrainGoalsConfig",
+        function=".agents.sizing.goal_training:train_goals",
+        summary="Train a policy that sizes an op-amp for any specification.",
+        example="train circuit --simulations 60_000 --out runs/goals",
+    ),
+    Command(
         words=("evaluate",),
         config=".agents.config:EvaluateConfig",
         function=".agents.evaluate:evaluate",

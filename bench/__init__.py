@@ -24,9 +24,14 @@ BENCHMARKS = {
     "quadrotor": ".quadrotor",
     "raptor": ".raptor",
     "export": ".export",
+    "circuit": ".circuit",
+    "goals": ".goals",
+    "sizing": ".sizing",
     "toy": ".toy",
 }
 """Module of each benchmark, relative to this package."""
+LONG = {"sizing"}
+"""Benchmarks of hours, which ``all`` leaves out."""
 
 
 class Benchmark(Protocol):
@@ -43,10 +48,10 @@ class BenchConfig:
     name: Positional[
         Annotated[
             str,
-            arg(metavar="NAME", help_behavior_hint="(walker, quadrotor, raptor, export, toy or all)"),
+            arg(metavar="NAME", help_behavior_hint=f"({', '.join(BENCHMARKS)} or all)"),
         ]
     ]
-    """Which benchmark."""
+    """Which benchmark; sizing takes hours, stores its runs in runs/bench_sizing and is not in all."""
     seconds: Annotated[float, real(0.01, 3600)] = 2.0
     """Time spent on each figure (s)."""
     seed: Seed = 0
@@ -61,7 +66,9 @@ def run(config: BenchConfig) -> int:
     Raises:
         InputError: there is no benchmark of this name.
     """
-    names = list(BENCHMARKS) if config.name == "all" else [config.name]
+    names = [config.name]
+    if config.name == "all":
+        names = [name for name in BENCHMARKS if name not in LONG]
     if names[0] not in BENCHMARKS:
         raise InputError(
             f"benchmark {config.name!r} does not exist; there are: {', '.join(BENCHMARKS)}, all"

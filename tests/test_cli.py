@@ -182,7 +182,7 @@ def test_a_step_count_that_is_none(eyas, tmp_path, steps):
         (("runs", "nowhere"), "nowhere does not exist"),
         (
             ("bench", "swimmer"),
-            "'swimmer' does not exist; there are: walker, quadrotor, raptor, export, toy, all",
+            "'swimmer' does not exist; there are: walker, quadrotor, raptor, export, circuit, goals, sizing, toy, all",
         ),
         (("bench", "toy", "--seconds", "0"), "--seconds = 0.0 "),
         (("toy", "--episodes", "abc"), "--episodes = 'abc' "),

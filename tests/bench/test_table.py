@@ -56,6 +56,7 @@ def test_all_runs_every_benchmark(measured, monkeypatch, capsys):
 
 def test_an_unknown_benchmark_is_refused():
     with pytest.raises(
-        InputError, match="'fly' does not exist; there are: walker, quadrotor, raptor, export, toy, all"
+        InputError,
+        match="'fly' does not exist; there are: walker, quadrotor, raptor, export, circuit, goals, sizing, toy, all",
     ):
         bench.run(BenchConfig(name="fly"))
