@@ -78,7 +78,7 @@ class AgentSizer:
     Args:
         problem: what is sized.
         seed: of everything that is random.
-        budget: simulations; the model-based part takes at most :data:`MODEL_SIMULATIONS` of them.
+        budget: unused: the agent does the same first 1,000 simulations whatever comes after them.
         settings: for ablations.
     """
 
@@ -110,6 +110,9 @@ class AgentSizer:
         self._start = 0  # of the present search among the designs
         self._reach = REACH
         self._failures = self._successes = self._stale = self._fits = 0
+        # Of the present iteration.
+        self._bounds = (torch.zeros(problem.dimension), torch.ones(problem.dimension))
+        self._penalty = PENALTY
 
     # The sizer's interface --------------------------------------------------------------------
 
@@ -270,8 +273,9 @@ class AgentSizer:
         """Improve the actor through the critics on the elites, then let it refine them."""
         unit = torch.tensor(self._unit[self._elites])
         metrics = torch.tensor(self._filled(self._elites))
-        shown = torch.cat([metrics, self.objective.slack(metrics)], dim=1).float().clamp(-10, 10)
-        shown = torch.nan_to_num(shown)
+        spread = metrics.std(dim=0, correction=0) + 1e-6
+        standard = (metrics - metrics.mean(dim=0)) / spread
+        shown = torch.cat([standard, self.objective.slack(metrics)], dim=1).float().clamp(-10, 10)
         points = torch.tensor(self._points)
         caution = torch.zeros(len(unit), dtype=torch.float64)
         low, high = self._bounds

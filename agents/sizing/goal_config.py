@@ -34,7 +34,7 @@ class TrainGoalsConfig:
     """Units of each of the policy's two hidden layers."""
     updates: Count = 30
     """Steps of the optimiser for the policy, and as many for the model, after each round."""
-    margin: Annotated[float, real(0, 1)] = 0.03
+    margin: Annotated[float, real(0, 1)] = 0.01
     """By how much the policy aims beyond the limits (natural logarithms)."""
     seed: Seed = 0
     """Where all random numbers come from."""

@@ -22,7 +22,7 @@ MOST = 30
 """Designs that may be tried for a specification, as in AutoCkt."""
 TIGHT_CURRENT = 0.01
 """The harder set is AutoCkt's with the supply current in this proportion: 1 to 100 uA."""
-_STUCK = 0.04  # noise added for each proposal in a row that was no better (of a variable's range)
+_STUCK = 0.005  # noise added for each proposal in a row that was no better (of a variable's range)
 
 Drawing = Literal["autockt", "tight"]
 
