@@ -15,9 +15,10 @@ from ...envs.circuit.conditions import PROCESS_CORNERS, Corner
 from ...envs.circuit.results import Results
 from ...envs.circuit.topology import Topology, find_topology
 from ...errors import InputError
+from ...files import atomic_write
 from .columns import OK, columns_of, json_value, row_of, text, units_of
 from .simulate_config import SimulateConfig
-from .simulate_csv import read_designs, write_metrics
+from .simulate_csv import metrics_lines, read_designs
 from .simulators import CircuitSimulator, make_simulator, read_cards
 
 _ROWS_AT_ONCE = 2048
@@ -152,19 +153,21 @@ def _simulate_file(
         raise InputError(f"out = {out}: there is no folder {out.parent}")
     if out.is_dir() or (out.exists() and out.samefile(config.csv)):
         raise InputError(f"out = {out} is {'a folder' if out.is_dir() else 'the file that is read'}")
-    rows: list[dict[str, str]] = []
+    parts, failed = [], 0
     for start in range(0, len(table.designs), _ROWS_AT_ONCE):
         stop = start + _ROWS_AT_ONCE
         results = simulator.simulate(table.designs[start:stop], corner=corner)
-        rows += _cells(results, table.reasons[start:stop])
+        cells = _cells(results, table.reasons[start:stop])
+        parts.append(metrics_lines(table, start, cells))
+        failed += sum(row["status"] != OK for row in cells)
     replaced = out.exists()
-    write_metrics(out, table, rows)
-    failed = sum(row["status"] != OK for row in rows)
+    atomic_write(out, "".join(parts))
+    count = len(table.designs)
     if config.json:
-        print(json.dumps({"out": str(out), "rows": len(rows), "failed": failed}))
+        print(json.dumps({"out": str(out), "rows": count, "failed": failed}))
         return 0
-    print(f"{len(rows):,} designs simulated, {failed:,} of them failed (the reason is in status)"
-          if failed else f"{len(rows):,} designs simulated")  # fmt: skip
+    print(f"{count:,} designs simulated, {failed:,} of them failed (the reason is in status)"
+          if failed else f"{count:,} designs simulated")  # fmt: skip
     if table.dropped:
         print(f"Computed anew, not copied: {len(table.dropped)} columns that the file has already")
     print(f"{out}{' (replaced)' if replaced else ''}")

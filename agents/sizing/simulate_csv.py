@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from ...envs.circuit.topology import Topology
 from ...errors import InputError
-from ...files import atomic_write
 from .columns import text, units_of
 
 
@@ -31,8 +30,10 @@ class DesignTable:
     """Why a row cannot be simulated, empty if it can."""
     filled: dict[str, float]
     """The variables that are no columns, with their value."""
+    computed: tuple[str, ...]
+    """The columns that come beside them."""
     dropped: tuple[str, ...]
-    """Columns with the names of what is computed."""
+    """Columns of the file with names of computed ones."""
 
 
 def read_designs(path: Path, topology: Topology, sizes: Mapping[str, float]) -> DesignTable:
@@ -59,7 +60,7 @@ def read_designs(path: Path, topology: Topology, sizes: Mapping[str, float]) -> 
     base = topology.design(sizes)
     designs = np.full((len(rows), len(base)), np.nan)
     reasons, kept = [], []
-    computed = {"status", *units_of(topology)}
+    computed = ("status", *units_of(topology))
     dropped = tuple(name for name in header if name in computed)
     header = tuple(name for name in header if name not in computed)
     for number, row in enumerate(rows):
@@ -71,27 +72,27 @@ def read_designs(path: Path, topology: Topology, sizes: Mapping[str, float]) -> 
     filled = {
         name: float(base[place]) for place, name in enumerate(topology.names) if name not in variables
     }
-    return DesignTable(header, kept, designs, reasons, filled, dropped)
+    return DesignTable(header, kept, designs, reasons, filled, computed, dropped)
 
 
-def write_metrics(path: Path, table: DesignTable, cells: Sequence[Mapping[str, str]]) -> None:
-    """Write the designs and what was computed of each; the file is there in full or not at all.
+def metrics_lines(table: DesignTable, start: int, cells: Sequence[Mapping[str, str]]) -> str:
+    """Lines of the file with the metrics: what was read, the filled variables, what was computed.
 
     Args:
-        path: of the file.
         table: the designs.
-        cells: per row the computed columns by name; a missing one stays empty.
+        start: the first row; the header comes before row 0.
+        cells: the computed columns of the rows from ``start`` on, by name; a missing one stays empty.
     """
-    computed: dict[str, None] = {"status": None}
-    for row in cells:
-        computed |= dict.fromkeys(row)
     filled = {name: text(value) for name, value in table.filled.items()}
     file = io.StringIO()
-    writer = csv.DictWriter(file, [*table.header, *filled, *computed], restval="", lineterminator="\n")
-    writer.writeheader()
-    for given, row in zip(table.rows, cells, strict=True):
+    writer = csv.DictWriter(
+        file, [*table.header, *filled, *table.computed], restval="", lineterminator="\n"
+    )
+    if start == 0:
+        writer.writeheader()
+    for given, row in zip(table.rows[start : start + len(cells)], cells, strict=True):
         writer.writerow({**given, **filled, **row})
-    atomic_write(path, file.getvalue())
+    return file.getvalue()
 
 
 def _read(path: Path) -> tuple[tuple[str, ...], list[dict[str, str]]]:
