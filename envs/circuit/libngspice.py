@@ -52,7 +52,7 @@ class Library:
         self._done += 1
         try:
             plots, said = self._exchange(json.dumps({"circuit": job.circuit, "steps": job.steps}))
-        except NgspiceError:
+        except BaseException:  # also an interrupt: an answer that nobody read would be the next one's
             self.close()
             raise
         self._said = complaint(said)

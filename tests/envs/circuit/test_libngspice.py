@@ -17,6 +17,7 @@ from eyas.errors import InputError
 
 needs_library = pytest.mark.skipif(load() is None, reason="libngspice is not installed")
 DIVIDER = Job(["* divider", "v1 a 0 2", "r1 a b 1k", "r2 b 0 3k"], [Step("op", ("op",), ("v(b)",))])
+READ = "import sys; sys.stdin.readline(); "
 
 
 def child(code):
@@ -65,19 +66,16 @@ def test_the_child_is_replaced_after_its_lifetime():
 
 @needs_library
 @pytest.mark.parametrize(
-    ("code", "reason"),
+    ("code", "timeout", "reason"),
     [
-        (
-            "import os, sys; sys.stdin.readline(); os.kill(os.getpid(), 11)",
-            "ngspice: it crashed (signal 11)",
-        ),
-        ("import sys; sys.stdin.readline(); sys.exit(3)", "ngspice: it crashed (exit status 3)"),
-        ("import time; time.sleep(60)", "ngspice: it took longer than 1 s"),
+        (READ + "import os; os.kill(os.getpid(), 11)", 60.0, "ngspice: it crashed (signal 11)"),
+        (READ + "sys.exit(3)", 60.0, "ngspice: it crashed (exit status 3)"),
+        ("import time; time.sleep(60)", 1.0, "ngspice: it took longer than 1 s"),
     ],
 )
-def test_a_child_that_dies_or_hangs_is_a_failed_row(code, reason, monkeypatch):
+def test_a_child_that_dies_or_hangs_is_a_failed_row(code, timeout, reason, monkeypatch):
     topology = find_topology("two-stage-tia")
-    simulator = NgspiceSimulator(topology, by="library", timeout=1.0)
+    simulator = NgspiceSimulator(topology, by="library", timeout=timeout)
     start = libngspice._start
     with monkeypatch.context() as patch:
         patch.setattr(libngspice, "_start", child(code))
