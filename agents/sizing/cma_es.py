@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class CMAESSizer(ReplayingSizer):
             self._population *= 2
             self._search = self._start(self._rng.random(self._dimension))
 
-    def _start(self, centre: NDArray[np.float64]):  # noqa: ANN202
+    def _start(self, centre: NDArray[np.float64]) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of optional plotting
             import cma

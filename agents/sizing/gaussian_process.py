@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from botorch.acquisition import qLogExpectedImprovement
+from botorch.acquisition.logei import qLogExpectedImprovement
 from botorch.exceptions.warnings import BotorchWarning
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
-from botorch.optim import optimize_acqf
+from botorch.optim.optimize import optimize_acqf
 from botorch.sampling.normal import SobolQMCNormalSampler
 from botorch.utils.sampling import manual_seed
 from gpytorch.kernels import MaternKernel, ScaleKernel

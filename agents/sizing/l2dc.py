@@ -137,7 +137,7 @@ class L2DCSizer:
             values = torch.lerp(ahead, batch.scores, 1 / self.settings.steps)
         error = nn.functional.smooth_l1_loss(self._critic(*batch.before, batch.actions), values)
         self._critic_optimizer.zero_grad()
-        error.backward()
+        error.backward()  # type: ignore[no-untyped-call]
         self._critic_optimizer.step()
 
         actions = self._actor(*batch.before)
