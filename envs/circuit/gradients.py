@@ -19,6 +19,7 @@ from ..jit import announced
 from .conditions import TYPICAL, Corner
 from .expressions import Expression
 from .gradients_kernel import gradients
+from .gradients_sweep import plan
 from .readings import NAMES
 from .results import Results, metric_names
 from .simulator import Simulator
@@ -102,11 +103,12 @@ def gradients_of(
     with np.errstate(all="ignore"):
         densities = np.stack([output_noise**2, (output_noise / input_noise) ** 2], axis=1)
     cards, codes = simulator.cards(corner), np.array([every.index(n) for n in asked], dtype=np.int64)
+    prepared = plan(structure, simulator.program)
     shifts = simulator.no_mismatch if mismatch is None else mismatch
 
     def run(part: slice) -> None:
         gradients(
-            structure, cards, corner.kelvin, shifts if len(shifts) == 1 else shifts[part], values[part],
+            structure, prepared, cards, corner.kelvin, shifts if len(shifts) == 1 else shifts[part], values[part],
             voltages[part], response[part], densities[part], columns[part], codes, bars[part],
         )  # fmt: skip
 

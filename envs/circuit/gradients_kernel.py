@@ -22,17 +22,15 @@ from .gradients_adjoint import (
 )
 from .gradients_device import COLUMNS, QUANTITIES
 from .gradients_metrics import MOST_POINTS, Points, add_point, add_points, interval_weights
+from .gradients_sweep import INPUT_TOTAL, OUTPUT_TOTAL, Sweep, sweep_totals
 from .linear_solver import factor, solve, solve_transposed
 from .mosfet import DEVICE_PARAMETERS, fill_device
 from .operating_point import evaluate
 from .readings import GAIN, INOISE_TOTAL, IRN_RMS, ONOISE_TOTAL, POWER
-from .small_signal import capacitances, close_loop, noise_sources
+from .small_signal import LANES, capacitances, close_loop, noise_sources
 from .structure import INPUT_NOISE
 
 Numbers = NDArray[np.float64]
-
-OUTPUT_NOISE, INPUT_NOISE_INTEGRAL = 0, 1
-"""Rows of the integrals over the grid, after those of the metrics."""
 
 
 class Circuit(NamedTuple):
@@ -162,7 +160,9 @@ def collect_points(structure, circuit, bars, points, output_noise, metrics):
 def collect_integrals(
     structure, circuit, bars, input_gain, first_row, wanted, density, weights, totals
 ):
-    """Sweep the grid for the integrals of noise, ``wanted`` two flags; False where it is singular.
+    """The totals again, one frequency after the other with a choice of pivots; False where singular.
+
+    For the rare designs for which :func:`.gradients_sweep.sweep_totals` gives up.
 
     Args:
         structure: of the topology.
@@ -236,7 +236,7 @@ def _collect_swept(
             white, flicker = weights[integral, side, source, 0], weights[integral, side, source, 1]
             if white != 0.0 or flicker != 0.0:
                 inject(circuit, bars, row, source, frequency, side, white, flicker)
-        if integral == INPUT_NOISE_INTEGRAL and place > 0:
+        if integral == INPUT_TOTAL and place > 0:
             gain = response_to(structure, circuit, omega, side, INPUT_NOISE)
             circuit.drive[INPUT_NOISE] = -2.0 * totals[side] / (input_gain[place] * gain)
         collect_frequency(structure, circuit, bars, omega, side, row)
@@ -297,11 +297,11 @@ def add_integrals(codes, row, extra, value_bars):
     for m in range(codes.shape[0]):
         integral, scale = -1, 0.0
         if codes[m] == ONOISE_TOTAL:
-            integral, scale = OUTPUT_NOISE, 0.5 / row[ONOISE_TOTAL]
+            integral, scale = OUTPUT_TOTAL, 0.5 / row[ONOISE_TOTAL]
         elif codes[m] == IRN_RMS:
-            integral, scale = OUTPUT_NOISE, 0.5 / (row[ONOISE_TOTAL] * row[GAIN])
+            integral, scale = OUTPUT_TOTAL, 0.5 / (row[ONOISE_TOTAL] * row[GAIN])
         elif codes[m] == INOISE_TOTAL:
-            integral, scale = INPUT_NOISE_INTEGRAL, 0.5 / row[INOISE_TOTAL]
+            integral, scale = INPUT_TOTAL, 0.5 / row[INOISE_TOTAL]
         if integral >= 0:
             for k in range(extra.shape[1]):
                 value_bars[m, k] += scale * extra[integral, k]
@@ -310,6 +310,7 @@ def add_integrals(codes, row, extra, value_bars):
 @kernel
 def gradients(
     structure,
+    plan,
     cards,
     kelvin,
     mismatch,
@@ -325,6 +326,7 @@ def gradients(
 
     Args:
         structure: of the topology.
+        plan: of its sweeps over frequency.
         cards: rows of CARD_NUMBERS, one per model.
         kelvin: temperature of the noise of resistors.
         mismatch: shape ``(n or 1, transistors, 2)``.
@@ -376,12 +378,26 @@ def gradients(
     )
     power, log_power = np.zeros(grid.shape[0]), np.zeros(grid.shape[0])
     density, interval = np.zeros((2, sources, 2)), np.zeros((2, 2, sources, 2))
+    blocks, entries = (grid.shape[0] + LANES - 1) // LANES, plan.rows.shape[0]
+    padded = np.full(blocks * LANES, grid[-1])
+    padded[: grid.shape[0]] = grid
+    sweep = Sweep(
+        slots=np.zeros((blocks, plan.program.slots + unknowns, 2, LANES)),
+        frequency=padded,
+        omega=2.0 * math.pi * padded,
+        density=np.zeros((sources, 2, blocks * LANES)),
+        weights=np.zeros((2, sources, 2, blocks * LANES)),
+        totals=np.zeros(blocks * LANES),
+        drive=np.zeros((2, LANES)),
+        bars=np.zeros((2, entries, 2, LANES)),
+        sums=np.zeros((unknowns, 3)),
+    )
     totals, wanted = np.zeros(2), np.zeros(2, dtype=np.bool_)
     for m in range(asked):
         if codes[m] in (ONOISE_TOTAL, IRN_RMS):
-            wanted[OUTPUT_NOISE] = True
+            wanted[OUTPUT_TOTAL] = True
         if codes[m] == INOISE_TOTAL:
-            wanted[INPUT_NOISE_INTEGRAL] = True
+            wanted[INPUT_TOTAL] = True
     for n in range(count):
         value_bars[n, :, :] = math.nan
         row = metrics[n]
@@ -436,7 +452,11 @@ def gradients(
             ):
                 value_bars[n, m, :] = 0.0
         good = collect_points(structure, circuit, bars, points, densities[n, 0], asked)
-        if good and (wanted[0] or wanted[1]):
+        if (
+            good
+            and (wanted[0] or wanted[1])
+            and not sweep_totals(structure, circuit, bars, densities[n, 1], asked, wanted, plan, sweep)
+        ):
             interval[:, :, :, :] = 0.0
             good = collect_integrals(
                 structure, circuit, bars, densities[n, 1], asked, wanted, density, interval, totals

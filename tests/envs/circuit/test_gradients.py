@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import eyas.envs.circuit.gradients as gradients_module
 from eyas.envs.circuit.conditions import Corner
 from eyas.envs.circuit.gradients import differentiable_metrics, gradients_of, metric_gradients
 from eyas.envs.circuit.gradients_device import (
@@ -27,6 +28,7 @@ from eyas.envs.circuit.gradients_device import (
     device_derivatives,
 )
 from eyas.envs.circuit.gradients_metrics import interval_weights
+from eyas.envs.circuit.gradients_sweep import plan
 from eyas.envs.circuit.model_card import N018, P018
 from eyas.envs.circuit.mosfet import (
     DEVICE_PARAMETERS,
@@ -191,6 +193,21 @@ def test_any_choice_of_metrics_gives_the_same_gradients(simulators):
         _, some = gradients_of(simulator, results, chosen)
         expected = every[:, [names.index(name) for name in chosen]]
         np.testing.assert_allclose(some, expected, rtol=1e-9, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", TOPOLOGIES)
+def test_totals_agree_with_those_of_elimination_with_pivots(simulators, name, monkeypatch):
+    simulator = simulators[name]
+    designs = random_designs(simulator.topology, 5, 4)
+    metrics = ("onoise_total", "inoise_total", "irn_rms")
+    _, fast = metric_gradients(simulator, designs, metrics)
+    monkeypatch.setattr(
+        gradients_module, "plan", lambda *args: plan(*args)._replace(worst_residual=0.0)
+    )
+    _, slow = metric_gradients(simulator, designs, metrics)
+    assert not np.array_equal(fast, slow)  # another order of sums: it is another computation
+    scale = np.max(np.abs(slow) * designs[:, None, :], axis=2, keepdims=True)
+    assert np.max(np.abs(fast - slow) * designs[:, None, :] / scale) < 1e-8
 
 
 def test_threads_change_nothing():
