@@ -139,7 +139,9 @@ class GaussianCritic:
         noise = torch.exp(parameters[:, -1]) + _JITTER
         identity = torch.eye(len(points), dtype=torch.float64)
         covariance = self._kernel(parameters, points, points) + noise[:, None, None] * identity
-        factor = torch.linalg.cholesky(covariance)
+        factor, failed = torch.linalg.cholesky_ex(covariance)
+        if failed.any():  # designs too near to each other for this length scale
+            factor = torch.linalg.cholesky(covariance + 1e-3 * identity)
         return factor, torch.linalg.solve_triangular(factor, values, upper=False)
 
     def _loss(

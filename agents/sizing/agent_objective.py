@@ -52,6 +52,8 @@ class Objective:
         names = dict.fromkeys(m.name for m in problem.spec.metrics if m.name != _AREA)
         if problem.spec.require_stable:
             names["zeta_min"] = None
+        if not names:
+            names["power"] = None  # a spec of the area alone: the critics still need something to learn
         self.names = tuple(names)
         """Modelled metrics."""
         self._signed = np.array([name in SIGNED for name in self.names])

@@ -11,7 +11,7 @@ from eyas.agents.sizing.agent_critic import GaussianCritic, NetworkCritic
 from eyas.agents.sizing.agent_objective import Objective
 from eyas.agents.sizing.run import run_sizer
 from eyas.envs.circuit.problem import SizingProblem
-from eyas.envs.circuit.spec import find_spec
+from eyas.envs.circuit.spec import Spec, find_spec
 from eyas.errors import InputError
 from eyas.policies.state_file import read_tree, write_tree
 
@@ -158,6 +158,13 @@ def test_the_gaussian_critic_interpolates_and_knows_where_it_does_not_know():
     assert (far[0] > 3 * deviation.mean(dim=0)).all()
 
 
+def test_the_gaussian_critic_bears_the_same_design_many_times():
+    critic = GaussianCritic(2, 1)
+    critic.fit(np.full((50, 2), 0.5), np.ones((50, 1)), 5)
+    mean, _ = critic.predict(torch.full((1, 2), 0.5, dtype=torch.float64))
+    assert float(mean[0, 0]) == pytest.approx(1.0, abs=1e-6)
+
+
 def test_the_ensemble_of_networks_learns_and_disagrees_outside_its_data():
     rng = np.random.default_rng(0)
     unit = rng.random((200, 2)) * 0.5
@@ -185,3 +192,42 @@ def test_components_see_each_other_only_with_attention(problem):
         }
     assert moved[False] == {"W1"}
     assert moved[True] == set(problem.names)
+
+
+@pytest.mark.parametrize("name", ["inverter-tia", "two-stage-opamp"])
+def test_it_sizes_circuits_that_must_be_stable_and_specs_without_targets(name):
+    spec = find_spec(name)
+    problem = SizingProblem(spec.topology, spec)
+    history = run_sizer(AgentSizer(problem, 0, 120), problem, 120)
+    assert history.feasible[history.best_index]
+    results = problem.simulator.simulate(history.best_design[None])
+    assert results.column("stable")[0] == 1
+
+
+def test_gcn_rls_figure_of_merit_is_climbed_as_it_is_scored():
+    tree = find_spec("three-stage-tia").to_dict()
+    metrics = [
+        {"name": "gain", "goal": "maximise", "limit": 20e3, "low": 1e3, "high": 30e3, "bound": 25e3},
+        {"name": "power", "goal": "minimise", "low": 1e-3, "high": 5e-3},
+        {"name": "peaking_db", "goal": "minimise", "limit": 3.0},
+    ]
+    spec = Spec.from_dict({**tree, "scoring": "gcn-rl", "metrics": metrics})
+    problem = SizingProblem(spec.topology, spec)
+    evaluation = problem.evaluate(np.random.default_rng(0).random((400, problem.dimension)))
+    assert evaluation.feasible.any()
+    objective = Objective(problem)
+    observed = torch.tensor(objective.observe(evaluation.results))
+    unit = torch.tensor(problem.unit(evaluation.designs))
+    zero = torch.zeros(len(unit), dtype=torch.float64)
+    reward, _ = objective.judge(unit, observed, torch.zeros_like(observed), zero)
+    rows = evaluation.feasible
+    np.testing.assert_allclose(reward[rows], evaluation.scores[rows], rtol=1e-9)
+
+
+def test_a_spec_of_the_area_alone_is_sized_to_the_smallest_circuit():
+    metrics = [{"name": "area", "goal": "minimise", "target": 211.2}]
+    spec = Spec.from_dict({"topology": "three-stage-tia", "metrics": metrics})
+    problem = SizingProblem(spec.topology, spec)
+    history = run_sizer(AgentSizer(problem, 0, 72), problem, 72)
+    smallest = problem.evaluate(np.zeros((1, problem.dimension))).scores[0]
+    assert history.best_score == pytest.approx(smallest)
