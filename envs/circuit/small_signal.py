@@ -275,40 +275,40 @@ def transfer_power(program, a, b, unknowns, work, power):
 
 
 @inner
-def integrate(density, previous, frequency, log_ratio, total):
+def integrate(density, slope, frequency, log_ratio, total):
     """Add the integral of one source's density from each lane's left neighbour to the lane.
 
-    Between neighbours a density is a power law, ``S ~ f^e``, whose integral is
-    ``(S2 f2 - S1 f1) / (e + 1)``. The logarithm is a short series where neighbours differ little,
-    which is nearly always. ``density[0]`` holds the left neighbour of lane 0 (likewise ``frequency``).
+    Between neighbours a density is a power law. With ``a = S1 f1``, ``b = S2 f2`` and
+    ``z = (b - a) / (b + a)`` its integral is ``log(f2 / f1) (b - a) / log(b / a)``, which is
+    ``log(f2 / f1) (a + b) / 2 / (1 + z^2/3 + z^4/5 + ...)``: no digits are lost near 1/f, where ``a``
+    and ``b`` are equal. The series is short where neighbours differ little, which is nearly always.
+    ``density[0]`` and ``frequency[0]`` are the left neighbour of lane 0; ``slope`` is scratch.
 
-    Source: ngspice's ``ninteg.c``; algebraically the same, without its loss of very steep intervals.
+    Source: ngspice's ``ninteg.c``; the same law, without its loss of very steep intervals.
     """
     steep = 0
     for lane in range(LANES):
-        s1, s2 = density[lane], density[lane + 1]
-        z = (s2 - s1) / (s2 + s1 + 1e-300)
-        previous[lane] = z
+        a, b = density[lane] * frequency[lane], density[lane + 1] * frequency[lane + 1]
+        z = (b - a) / (b + a + 1e-300)
+        slope[lane] = z
         steep += 1 if abs(z) > _SMALL_RATIO else 0
     if steep == 0:
         for lane in range(LANES):
-            s1, s2 = density[lane], density[lane + 1]
-            f1, f2 = frequency[lane], frequency[lane + 1]
-            z = previous[lane]
-            q = z * z
+            a, b = density[lane] * frequency[lane], density[lane + 1] * frequency[lane + 1]
+            q = slope[lane] * slope[lane]
             series = 1.0 + q * (1.0 / 3 + q * (1.0 / 5 + q * (1.0 / 7 + q * (1.0 / 9 + q * (1.0 / 11 + q * (
                 1.0 / 13 + q * (1.0 / 15)))))))  # fmt: skip
-            e = 2.0 * z * series / log_ratio + 1.0
-            singular = abs(e) < 1e-10
-            law = (s2 * f2 - s1 * f1) / (1.0 if singular else e)
-            total[lane] += s2 * f2 * log_ratio if singular else law
+            total[lane] += 0.5 * log_ratio * (a + b) / series
     else:
         for lane in range(LANES):
-            s1 = max(density[lane], _SMALLEST_DENSITY)
-            s2 = max(density[lane + 1], _SMALLEST_DENSITY)
-            f1, f2 = frequency[lane], frequency[lane + 1]
-            e = math.log(s2 / s1) / log_ratio + 1.0
-            total[lane] += s2 * f2 * log_ratio if abs(e) < 1e-10 else (s2 * f2 - s1 * f1) / e
+            a = max(density[lane], _SMALLEST_DENSITY) * frequency[lane]
+            b = max(density[lane + 1], _SMALLEST_DENSITY) * frequency[lane + 1]
+            if abs(slope[lane]) > _SMALL_RATIO and a > 0.0:
+                total[lane] += log_ratio * (b - a) / math.log(b / a)
+            else:
+                q = slope[lane] * slope[lane]
+                total[lane] += 0.5 * log_ratio * (a + b) / (1.0 + q * (1.0 / 3 + q * (1.0 / 5 + q * (
+                    1.0 / 7 + q * (1.0 / 9 + q * (1.0 / 11 + q * (1.0 / 13 + q * (1.0 / 15))))))))  # fmt: skip
 
 
 @inner
