@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +20,7 @@ from ..jit import announced
 from .conditions import TYPICAL, Corner
 from .expressions import Expression
 from .gradients_kernel import gradients
-from .gradients_sweep import plan
+from .gradients_sweep import Plan, plan
 from .readings import NAMES
 from .results import Results, metric_names
 from .simulator import Simulator
@@ -103,7 +104,7 @@ def gradients_of(
     with np.errstate(all="ignore"):
         densities = np.stack([output_noise**2, (output_noise / input_noise) ** 2], axis=1)
     cards, codes = simulator.cards(corner), np.array([every.index(n) for n in asked], dtype=np.int64)
-    prepared = plan(structure, simulator.program)
+    prepared, slopes = _prepared(simulator)
     shifts = simulator.no_mismatch if mismatch is None else mismatch
 
     def run(part: slice) -> None:
@@ -113,11 +114,14 @@ def gradients_of(
         )  # fmt: skip
 
     with announced("circuit gradients", Path(__file__).with_name("gradients_kernel.py")):
-        run(slice(0, 1))
-    with ThreadPoolExecutor(simulator.threads) as pool:
-        list(pool.map(run, [slice(i, i + _CHUNK) for i in range(0, count, _CHUNK)]))
+        run(slice(0, 0))
+    if simulator.threads == 1 or count <= _CHUNK:
+        run(slice(None))
+    else:
+        with ThreadPoolExecutor(simulator.threads) as pool:
+            list(pool.map(run, [slice(i, i + _CHUNK) for i in range(0, count, _CHUNK)]))
     bars[:, :, structure.first[7] + structure.supplies] *= corner.supply
-    by_variable = _chain(simulator.topology, results.designs, bars)
+    by_variable = _chain(simulator.topology, slopes, results.designs, bars)
     result = np.empty((count, len(metrics), len(simulator.topology.names)))
     for column, name in enumerate(metrics):
         if name == "area":
@@ -128,14 +132,30 @@ def gradients_of(
     return columns[:, [every.index(name) for name in metrics]], result
 
 
-def _chain(topology: Topology, designs: Numbers, bars: Numbers) -> Numbers:
+_PREPARED: WeakKeyDictionary[Simulator, tuple[Plan, list[Expression]]] = WeakKeyDictionary()
+
+
+def _prepared(simulator: Simulator) -> tuple[Plan, list[Expression]]:
+    """What all designs of a simulator share; kept, for it takes as long as many small batches."""
+    if simulator not in _PREPARED:
+        expressions = [Expression(text) for text in value_texts(simulator.topology)]
+        _PREPARED[simulator] = plan(simulator.structure, simulator.program), expressions
+    return _PREPARED[simulator]
+
+
+def _chain(
+    topology: Topology, expressions: list[Expression], designs: Numbers, bars: Numbers
+) -> Numbers:
     """From derivatives by element values to derivatives by variables."""
     named = {name: designs[:, i] for i, name in enumerate(topology.names)}
     result = np.zeros((*bars.shape[:2], len(topology.names)))
     result[np.isnan(bars).any(axis=2)] = np.nan
     with np.errstate(all="ignore"):  # a failed design may divide by zero; its bars are NaN
-        for place, text in enumerate(value_texts(topology)):
-            for name, slope in Expression(text).gradient(named).items():
+        for place, expression in enumerate(expressions):
+            if expression.text in topology.names:
+                result[:, :, topology.index(expression.text)] += bars[:, :, place]
+                continue
+            for name, slope in expression.gradient(named).items():
                 result[:, :, topology.index(name)] += bars[:, :, place] * slope[:, None]
     return result
 

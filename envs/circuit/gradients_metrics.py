@@ -10,6 +10,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..jit import inner
 from .readings import (
     F3DB,
@@ -32,6 +35,9 @@ from .readings import (
 )
 from .structure import INPUT_NOISE, INPUT_SIGNAL
 
+Numbers = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
 DECIBELS = 20.0 / math.log(10.0)
 """Of a change of the natural logarithm of a magnitude."""
 MOST_POINTS = 8
@@ -44,10 +50,10 @@ class Points(NamedTuple):
     Rows are filled by :func:`add`; ``count[0]`` is how many there are.
     """
 
-    count: object
-    place: object
+    count: Indices
+    place: Indices
     """``(frequency, metric, input)``, shape ``(rows, 3)``."""
-    weight: object
+    weight: Numbers
     """On the logarithm of the magnitude and on the phase (radians) of the response to the input, and on
     the logarithm of the output noise density; shape ``(rows, 3)``."""
 

@@ -204,7 +204,7 @@ def test_totals_agree_with_those_of_elimination_with_pivots(simulators, name, mo
     monkeypatch.setattr(
         gradients_module, "plan", lambda *args: plan(*args)._replace(worst_residual=0.0)
     )
-    _, slow = metric_gradients(simulator, designs, metrics)
+    _, slow = metric_gradients(Simulator(simulator.topology), designs, metrics)
     assert not np.array_equal(fast, slow)  # another order of sums: it is another computation
     scale = np.max(np.abs(slow) * designs[:, None, :], axis=2, keepdims=True)
     assert np.max(np.abs(fast - slow) * designs[:, None, :] / scale) < 1e-8
