@@ -15,8 +15,6 @@ from .simulators import make_simulator
 
 TOLERANCE = 1e-6
 """Largest relative difference of a metric (of dB, degrees and pure numbers: difference)."""
-_TOTAL_TOLERANCE = 1e-3  # ngspice leaves steep parts out of its noise totals, next to sharp resonances
-_TOTALS = frozenset({"onoise_total", "inoise_total", "irn_rms"})
 _ABSOLUTE = frozenset({"dB", "deg", "1"})
 
 
@@ -33,7 +31,7 @@ class Comparison:
     @property
     def agrees(self) -> bool:
         """Whether they are the same but for rounding."""
-        return self.difference <= (_TOTAL_TOLERANCE if self.name in _TOTALS else TOLERANCE)
+        return self.difference <= TOLERANCE
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,7 @@ class Topology:
             for key in ("low", "high", "step")
         )
         steps = np.round(np.asarray(designs, dtype=np.float64) / step)
-        return np.asarray(np.clip(steps * step, low, high))
+        return np.asarray(np.round(np.clip(steps * step, low, high), 12))  # 4.6, not 4.6000000000000005
 
 
 TOPOLOGIES = {

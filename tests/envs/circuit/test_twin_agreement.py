@@ -13,9 +13,6 @@ from eyas.envs.circuit.topology import TOPOLOGIES, find_topology
 pytestmark = pytest.mark.skipif(load() is None, reason="libngspice is not installed")
 DESIGNS = 200
 TOLERANCE = 1e-8
-# Our integral over an interval is a difference divided by (slope + 1): next to 1/f it loses digits that
-# the logarithmic mean, by which the twin integrates ngspice's spectra, keeps.
-TOTALS = 1e-6
 # Where a node hangs on the leakage of reverse junctions alone its voltage is known to some nanovolts.
 DEVICE_TOLERANCE = 1e-7
 FLOORS = {"ibs": 1e-22, "ibd": 1e-22, "vgs": 1e-14, "vds": 1e-14, "vbs": 1e-14}
@@ -55,8 +52,6 @@ def compare(ours, theirs):
             atol = SLOW_POLE * (grid_centre if name == "pole_max_re" else 1.0)
         if name.endswith("_db") or name.endswith("_deg"):
             atol = TOLERANCE
-        if name in ("onoise_total", "inoise_total", "irn_rms"):
-            rtol = TOTALS
         rtol = np.where(double & (name in ("pole_max_re", "zeta_min")), DOUBLE_TOLERANCE, rtol)
         mine, reference = ours.metrics[:, place], theirs.metrics[:, place]
         wrong = ~(np.abs(mine - reference) <= atol + rtol * np.abs(reference))
