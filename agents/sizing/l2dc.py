@@ -49,8 +49,8 @@ class L2DCSettings:
     updates: int = 8
     """Gradient steps after each round, that is one for four simulations."""
     minibatch: int = 64
-    actor_rate: float = 3e-4
-    critic_rate: float = 1e-3
+    actor_rate: float = 1e-3
+    critic_rate: float = 2e-3
     """Of Adam."""
     target_rate: float = 0.01
     """How far the target networks move towards the networks with each gradient step."""
