@@ -39,6 +39,7 @@ from eyas.envs.circuit.mosfet import (
     meyer,
 )
 from eyas.envs.circuit.netlist import Capacitor, Mosfet, Netlist, Resistor, VoltageSource
+from eyas.envs.circuit.results import DEVICE_COLUMNS
 from eyas.envs.circuit.simulator import Simulator, card_row
 from eyas.envs.circuit.topology import TOPOLOGIES, Bench, Topology, Variable, find_topology
 from eyas.errors import InputError
@@ -130,7 +131,7 @@ def forward_biased_stage():
             elements=(
                 VoltageSource("vdd", "vdd", "0", "VDD"),
                 VoltageSource("vin", "in", "0", "VIN", ac=1.0),
-                VoltageSource("vbulk", "bulk", "mid", "0.35"),
+                VoltageSource("vbulk", "bulk", "0", "0.6"),
                 Resistor("rmid", "mid", "0", "RS"),
                 Mosfet("m1", "out", "in", "mid", "bulk", "n018", "W", "L"),
                 Mosfet("m2", "out", "out", "vdd", "vdd", "p018", "2*W**0.5", "L"),
@@ -156,6 +157,8 @@ def test_forward_biased_bulk_and_sources_that_are_variables():
     designs = simulator.topology.nominal * np.array([[1.0] * 7, [0.7, 1.3, 2, 0.8, 1.1, 0.95, 1]])
     metrics = ("power", "area", "gain", "f3db", "phase_at_f3db_deg", "onoise_f0", "inoise_total")
     corner = Corner("low", supply=0.9)
+    bias = simulator.simulate(designs, corner=corner).devices[:, 0, DEVICE_COLUMNS.index("vbs")]
+    assert np.all(bias > 0.1)
     _, gradients, errors, smooth = agreement(simulator, designs, metrics, corner=corner)
     assert smooth.all()
     assert np.max(errors) < 1e-6

@@ -95,7 +95,7 @@ def test_agrees_with_ngspice(simulators, name, tmp_path):
         design = topology.nominal.copy()
         design[0] *= factor
         design[2] /= factor
-        response = step_response(simulator, design, pulse, stop)
+        response = step_response(simulator, design, pulse, stop, tolerance=1e-7)
         assert response.reason(0) == "ok"
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -103,8 +103,8 @@ def test_agrees_with_ngspice(simulators, name, tmp_path):
         swing = np.ptp(expected)
         assert swing > 1e-3
         errors = response.outputs[0] - np.interp(response.times, times, expected)
-        assert np.max(np.abs(errors)) < 4e-4 * swing
-        assert np.median(np.abs(errors)) < 5e-5 * swing
+        assert np.max(np.abs(errors)) < 1e-4 * swing
+        assert np.median(np.abs(errors)) < 1e-5 * swing
 
 
 def linear_step(simulator, design, times, step):
