@@ -3,7 +3,7 @@
 As published: an actor that reads the components in sequence and emits their parameters, off-policy
 updates from a replay memory, truncated-normal exploration that decays exponentially, episodes of several
 refinements without discount, and the gain in score as the reward. Sizes and rates were not published;
-they are in :class:`L2DCSettings`. Three things are ours, because the agent does not learn without them:
+they are in :class:`L2DCSettings`. Three things are ours; without them the agent found no feasible design:
 
 - **Scores as quantiles.** Infeasible designs differ by thousandths, a feasible one is worth 2 to 10 and
   a failed simulation -5. The critic sees the normal quantile of a score's rank among all so far.
