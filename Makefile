@@ -1,7 +1,7 @@
 # Each target first makes .venv and installs Eyas into it, once.
 #
 #   make demo    train a walker under a teacher for a few minutes and draw a report; fly a quadrotor;
-#                export its policy as C, compile it and fly 100 quadrotors with it
+#                export its policy as C, compile it and fly 100 quadrotors with it; size an amplifier
 #   make test    run the tests
 #   make lint    check style and types
 #   make bench   measure ours and its peers
@@ -47,7 +47,8 @@ demo: $(STAMP)
 	$(BIN)/eyas raptor evaluate --quick --simulator ours && \
 	$(BIN)/eyas raptor fly --airframe crazyflie --trajectory figure-eight --out "$$out/flight" && \
 	$(BIN)/eyas export --name foundation --airframes 100 --out "$$out/export" && \
-	echo "Open $$PWD/$$out/report.html in a browser, $$PWD/$$out/export/report.html and $$PWD/$$out/flight/flight.mp4."
+	$(BIN)/eyas size three-stage-tia --simulations 500 --out "$$out/circuit" && \
+	echo "Open $$PWD/$$out/report.html in a browser, $$PWD/$$out/export/report.html, $$PWD/$$out/circuit/report.html and $$PWD/$$out/flight/flight.mp4."
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
