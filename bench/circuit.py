@@ -81,6 +81,9 @@ def measure(seconds: float, seed: int) -> Iterator[Measurement]:
             yield _row(f"{name}, by the clock", wall, peer, f"{peer}, by the clock")
         yield Measurement(f"{name}, with poles", cpu["poles"], "designs/s")
         yield _all_cores(topology, designs, seconds)
+    from .circuit_gradients import measure_gradients  # which takes its designs and its clock from here
+
+    yield from measure_gradients(seconds, seed)
 
 
 def random_designs(topology: Topology, count: int, seed: int) -> NDArray[np.float64]:

@@ -35,19 +35,23 @@ class Program(NamedTuple):
     """Slot of each unknown's solution (row of A)."""
 
 
-def compile_elimination(samples: NDArray[np.complex128], output: NDArray[np.int64]) -> Program:
+def compile_elimination(
+    samples: NDArray[np.complex128], output: NDArray[np.int64], pattern: NDArray[np.bool_] | None = None
+) -> Program:
     """Choose pivots and write the program.
 
     Args:
-        samples: matrices of one pattern at several frequencies, shape ``(count, n, n)``; what is zero
-            in all of them is left out for good.
+        samples: matrices at several frequencies, shape ``(count, n, n)``; what is zero in all of them
+            is left out for good, unless the pattern has it.
         output: indices of the unknowns where ``e`` is not zero.
+        pattern: entries that other designs may have, shape ``(n, n)``.
 
     Raises:
         InputError: the matrix is singular.
     """
     count = samples.shape[1]
-    pattern = np.any(samples != 0, axis=0)
+    present = np.any(samples != 0, axis=0)
+    pattern = present if pattern is None else present | pattern
     slot = {(int(i), int(j)): k for k, (i, j) in enumerate(np.argwhere(pattern))}
     given = len(slot)
     work = samples.copy()

@@ -258,7 +258,18 @@ class Simulator:
             conductances[:n, :n] + 2j * math.pi * grid[i] * capacitance[:n, :n]
             for i in (0, len(grid) // 2, -1)
         ]
-        return compile_elimination(np.array(samples), self.structure.output)
+        return compile_elimination(np.array(samples), self.structure.output, self._pattern()[:n, :n])
+
+    def _pattern(self) -> NDArray[np.bool_]:
+        """Entries that are zero in the nominal design where a transistor is off or a gain is 0."""
+        pattern = np.zeros((self.structure.size, self.structure.size), dtype=np.bool_)
+        for row in self.structure.mosfets:
+            pattern[np.ix_(row[:4], row[:4])] = True
+        for row in self.structure.vccs:
+            pattern[np.ix_(row[:2], row[2:4])] = True
+        for row in self.structure.vcvs:
+            pattern[row[4], row[2:4]] = True
+        return pattern
 
 
 def pole_figures(poles: NDArray[np.complex128], scale: float) -> Numbers:

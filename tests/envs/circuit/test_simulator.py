@@ -149,6 +149,21 @@ def test_pivots_that_vanish_are_caught():
             assert results.response[0, k] == pytest.approx(exact, rel=1e-9)
 
 
+def test_what_the_nominal_design_lacks_is_not_forgotten():
+    """A controlled source that is off in the nominal design, to a node it alone reaches."""
+    elements = [
+        INPUT, Resistor("r1", "out", "0", "1e3"), Resistor("r2", "a", "0", "1e3"),
+        VoltageControlledCurrentSource("g", "out", "0", "a", "0", "G"),
+        VoltageControlledCurrentSource("h", "a", "0", "out", "0", "1e-3"),
+    ]  # fmt: skip
+    topology = linear(elements, [Variable("G", "S", -1.0, 1.0, 1e-6, 0.0)])
+    results = Simulator(topology).simulate([[0.0], [1e-3]])
+    # v_a = -v_out, so that the source draws -G v_out from the output: 1 / (1e-3 - G) without a load.
+    assert results.column("gain")[0] == pytest.approx(1e3)
+    results = Simulator(topology).simulate([[-1e-3]])
+    assert results.column("gain")[0] == pytest.approx(500.0)
+
+
 def test_the_elimination_solves_random_sparse_systems():
     rng = np.random.default_rng(3)
     for n in (1, 4, 9):
