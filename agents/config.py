@@ -78,7 +78,7 @@ class TrainWalkerConfig:
 
     teacher: TeacherName = "alp-gmm"
     """Who chooses the next track."""
-    teacher_preset: Literal["eyas", "teachDeepRL"] = "eyas"
+    teacher_preset: Literal["eyas", "published"] = "eyas"
     """The teacher's settings: ours, or those of Portelas et al. (2019)."""
     student: StudentName = "ppo"
     """Who learns to walk (Stable-Baselines3)."""

@@ -56,7 +56,7 @@ class ALPGMM(MixtureTeacher):
     settings_type = ALPGMMSettings
     presets: ClassVar[Mapping[str, TeacherSettings]] = {
         "eyas": ALPGMMSettings(),
-        "teachDeepRL": ALPGMMSettings(
+        "published": ALPGMMSettings(
             return_range=(-150.0, 350.0),
             normalise=False,
             standardise=False,

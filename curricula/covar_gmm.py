@@ -43,7 +43,7 @@ class CovarGMM(MixtureTeacher):
     settings_type = CovarGMMSettings
     presets: ClassVar[Mapping[str, TeacherSettings]] = {
         "eyas": CovarGMMSettings(),
-        "teachDeepRL": CovarGMMSettings(
+        "published": CovarGMMSettings(
             return_range=(-150.0, 350.0),
             normalise=False,
             standardise=False,

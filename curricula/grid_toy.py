@@ -58,6 +58,11 @@ class GridToy:
         """Learn one episode on a valid task of the task space; its return, in [0, 1]."""
         return learn(self._flat, self._cells, self._dimensions, task)
 
+    def look(self, task: Task) -> float:
+        """The return of an episode from which nothing is learnt, in [0, 1]."""
+        indices = np.minimum((task[: self._dimensions] * self._cells).astype(int), self._cells - 1)
+        return float(self.competence[tuple(indices)] / MAX_COMPETENCE)
+
     def score(self) -> float:
         """Percentage of mastered cells, those with a competence above 75."""
         return 100.0 * float(np.mean(self.competence > UNLOCKING_COMPETENCE))
@@ -111,7 +116,8 @@ def teach(teacher: Teacher, toy: GridToy, episodes: int) -> NDArray[np.float64]:
         if episode % SCORE_EVERY == 0:
             scores.append(toy.score())
         task = teacher.sample()
-        teacher.update(task, toy.episode(task))
+        learns = not teacher.scouts(task)
+        teacher.update(task, toy.episode(task) if learns else toy.look(task))
     scores.append(toy.score())
     return np.array(scores)
 
@@ -124,7 +130,7 @@ def run_toy(
     irrelevant_dimensions: int = 0,
     episodes: int = 20_000,
     seed: int = 0,
-    preset: str = "teachDeepRL",
+    preset: str = "published",
     **overrides: Any,
 ) -> NDArray[np.float64]:
     """Teach a fresh toy with a fresh teacher that sees returns as they are (in [0, 1]).

@@ -63,7 +63,7 @@ class OracleTeacher(Teacher):
     settings_type = OracleSettings
     presets: ClassVar[Mapping[str, TeacherSettings]] = {
         "eyas": OracleSettings(),
-        "teachDeepRL": OracleSettings(),
+        "published": OracleSettings(),
     }
 
     def __init__(

@@ -19,8 +19,9 @@ TEACHERS: Mapping[str, type[Teacher]] = {
     teacher.name: teacher for teacher in (RandomTeacher, OracleTeacher, ALPGMM, CovarGMM, RIAC)
 }
 """The teachers that ``make_teacher`` and the command line know."""
-PRESETS = ("eyas", "teachDeepRL")
-"""Named settings every teacher has: our defaults, and the published ones with their slips."""
+PRESETS = ("eyas", "published")
+"""Named settings every teacher has: our defaults, and the published ones with their slips; a teacher
+may have more, each told in its file."""
 
 
 def find_teacher(name: str) -> type[Teacher]:
@@ -58,6 +59,26 @@ def replace_settings(name: str, preset: str, overrides: Mapping[str, Any]) -> Te
         key: tuple(value) if isinstance(value, list) else value for key, value in overrides.items()
     }
     return dataclasses.replace(teacher.presets[preset], **values)
+
+
+def world_settings(
+    name: str, preset: str, success_return: float, *, always: bool = False
+) -> dict[str, Any]:
+    """What a teacher has to be told of a world: the return above which a task is mastered.
+
+    Args:
+        name: of the teacher.
+        preset: its settings; a preset that has a ``success_return`` of its own keeps it.
+        success_return: the world's, in units of its returns.
+        always: replace a preset's own too, as a world with other returns needs.
+
+    Returns:
+        Overrides for :func:`make_teacher`; empty for a teacher that does not ask.
+    """
+    teacher = find_teacher(name)
+    settings = teacher.presets[preset]
+    asks = hasattr(settings, "success_return") and (always or settings.success_return is None)
+    return {"success_return": success_return} if asks else {}
 
 
 def make_teacher(

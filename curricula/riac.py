@@ -114,7 +114,7 @@ class RIAC(Teacher):
     settings_type = RIACSettings
     presets: ClassVar[Mapping[str, TeacherSettings]] = {
         "eyas": RIACSettings(),
-        "teachDeepRL": RIACSettings(
+        "published": RIACSettings(
             return_range=(-150.0, 350.0),
             region_size=200,
             min_side=1.0 / 15.0,

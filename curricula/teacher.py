@@ -58,7 +58,7 @@ class Teacher(ABC):
     """How the command line calls this teacher."""
     settings_type: ClassVar[type[TeacherSettings]] = TeacherSettings
     presets: ClassVar[Mapping[str, TeacherSettings]]
-    """Settings by name: "eyas" and "teachDeepRL"."""
+    """Settings by name: "eyas" for ours, "published" for those of the paper or its code."""
 
     def __init__(
         self, task_space: TaskSpace, *, seed: int, settings: TeacherSettings | None = None
@@ -90,12 +90,37 @@ class Teacher(ABC):
         """
         checked = self.task_space.validate(task)
         check_number("return_", return_)
-        value = float(return_)
-        if self.settings.return_range is not None:
-            low, high = self.settings.return_range
-            value = min(max((value - low) / (high - low), 0.0), 1.0)
-        self._update(checked, value)
+        self._update(checked, self._scaled(float(return_)))
         self.episodes += 1
+
+    def scouts(self, task: Task) -> bool:
+        """Whether the episode on ``task``, just sampled, is only to look at.
+
+        Ask right after ``sample``. The student plays such an episode but does not learn from it; it
+        counts in every budget all the same. False for all teachers that do not say otherwise.
+        """
+        return False
+
+    def update_score(self, task: ArrayLike, score: float) -> None:
+        """Learn the student's own measure of what ``task`` has to teach, such as its mean positive
+        advantage in an episode on it. It may come long after ``update``, or never.
+
+        Raises:
+            InputError: the task is not in the task space, or the score is NaN or infinite.
+        """
+        checked = self.task_space.validate(task)
+        check_number("score", score)
+        self._update_score(checked, float(score))
+
+    def _update_score(self, task: Task, score: float) -> None:
+        """Only teachers that replay tasks by such a score make use of it."""
+
+    def _scaled(self, return_: float) -> float:
+        """A return, or a threshold of returns, as the teacher sees it."""
+        if self.settings.return_range is None:
+            return return_
+        low, high = self.settings.return_range
+        return min(max((return_ - low) / (high - low), 0.0), 1.0)
 
     @abstractmethod
     def _sample(self) -> Task:
@@ -178,6 +203,19 @@ class Teacher(ABC):
                     raise InputError(
                         f"teacher state: saved with {key} bound {a:g} of {name}, this world has {b:g}"
                     )
+
+
+def check_success_return(teacher: str, success_return: float | None) -> float:
+    """The return above which an episode is a success, for a teacher that cannot do without.
+
+    Raises:
+        InputError: it was not given.
+    """
+    if success_return is None:
+        raise InputError(
+            f"the {teacher} teacher needs success_return, the return above which an episode is a success"
+        )
+    return success_return
 
 
 def settings_to_json(settings: TeacherSettings) -> dict[str, Any]:

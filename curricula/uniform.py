@@ -19,7 +19,7 @@ class RandomTeacher(Teacher):
     name = "random"
     presets: ClassVar[Mapping[str, TeacherSettings]] = {
         "eyas": TeacherSettings(),
-        "teachDeepRL": TeacherSettings(return_range=(-150.0, 350.0)),
+        "published": TeacherSettings(return_range=(-150.0, 350.0)),
     }
 
     def _sample(self) -> Task:

@@ -46,7 +46,7 @@ SMALL = TrainWalkerConfig(
         ({"body": "snake"}, "body = 'snake'.*spider"),
         ({"solver": "exact"}, "solver = 'exact'.*box2d"),
         ({"teacher": "nobody"}, "teacher = 'nobody'.*alp-gmm"),
-        ({"teacher_preset": "mine"}, "teacher_preset = 'mine'.*teachDeepRL"),
+        ({"teacher_preset": "mine"}, "teacher_preset = 'mine'.*published"),
         ({"student": "dqn"}, "student = 'dqn'.*ppo"),
         ({"teacher": "oracle", "terrain": "obstacle-course"}, "oracle"),
         ({"student_config": StudentConfig(learning_rate=0.0)}, "learning_rate = 0"),

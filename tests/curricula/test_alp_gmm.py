@@ -39,13 +39,13 @@ def test_which_of_several_equal_tasks_counts():
     same = [([5.0], float(return_)) for return_ in (1, 2, 4, 8, 16, 32, 64)]
     ours = make_teacher("alp-gmm", LINE, seed=0)
     assert progress_of(ours, same) == [0.0] * 6 + [64.0 - 32.0]
-    published = make_teacher("alp-gmm", LINE, seed=0, preset="teachDeepRL", return_range=None)
+    published = make_teacher("alp-gmm", LINE, seed=0, preset="published", return_range=None)
     assert progress_of(published, same) == [0.0] * 6 + [64.0 - 1.0]
 
 
 def test_normalisation_decides_what_is_near():
     episodes = [([0.0, 0.0], 0.0)] * 4 + [([50.0, 0.5], 10.0), ([40.0, 0.9], 3.0), ([42.0, 0.5], 7.0)]
-    raw = make_teacher("alp-gmm", PLANE, seed=0, preset="teachDeepRL", return_range=None)
+    raw = make_teacher("alp-gmm", PLANE, seed=0, preset="published", return_range=None)
     unit = make_teacher("alp-gmm", PLANE, seed=0, normalise=True)
     assert progress_of(raw, episodes)[-1] == 7.0 - 3.0  # 40 is 2 away, 50 is 8 away
     assert progress_of(unit, episodes)[-1] == 10.0 - 7.0  # 0.9 is 0.4 of its side away

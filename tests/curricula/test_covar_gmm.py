@@ -35,7 +35,7 @@ def test_weights_by_hand(absolute, expected):
     np.testing.assert_allclose(teacher.describe()["probabilities"], expected)
 
 
-@pytest.mark.parametrize("preset", ["eyas", "teachDeepRL"])
+@pytest.mark.parametrize("preset", ["eyas", "published"])
 def test_tasks_go_where_returns_rise(preset):
     teacher = make_teacher(
         "covar-gmm", LINE, seed=0, preset=preset, return_range=None, random_ratio=0.0, absolute=False

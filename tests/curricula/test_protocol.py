@@ -231,14 +231,14 @@ def test_returns_are_scaled_and_clipped_to_the_declared_range():
 def test_published_settings():
     """The defaults of teachDeepRL's classes, and what its controller does to returns."""
     for name in ("alp-gmm", "covar-gmm"):
-        chosen = make_settings(name, "teachDeepRL")
+        chosen = make_settings(name, "published")
         assert (chosen.fit_every, chosen.min_components, chosen.max_components) == (250, 2, 10)
         assert chosen.random_ratio == 0.2 and chosen.criterion == "aic" and not chosen.normalise
-    riac = make_settings("riac", "teachDeepRL")
+    riac = make_settings("riac", "published")
     assert (riac.region_size, riac.split_attempts, riac.min_side) == (200, 50, 1 / 15)
-    oracle = make_settings("oracle", "teachDeepRL")
+    oracle = make_settings("oracle", "published")
     assert (oracle.threshold, oracle.advance_every, oracle.window) == (230.0, 50, 1 / 6)
-    ranges = {name: make_settings(name, "teachDeepRL").return_range for name in NAMES}
+    ranges = {name: make_settings(name, "published").return_range for name in NAMES}
     assert ranges.pop("oracle") is None
     assert set(ranges.values()) == {(-150.0, 350.0)}
 
@@ -253,7 +253,7 @@ def test_settings_are_frozen(name):
     ("name", "arguments", "words"),
     [
         ("alpgmm", {}, ["'alpgmm'", "alp-gmm", "riac", "random"]),
-        ("riac", {"preset": "tma"}, ["'tma'", "eyas", "teachDeepRL"]),
+        ("riac", {"preset": "tma"}, ["'tma'", "eyas", "published"]),
         ("riac", {"fit_every": 3}, ["'fit_every'", "region_size"]),
         ("riac", {"region_size": 2}, ["region_size", "2", "4"]),
         ("riac", {"min_side": 0.7}, ["min_side", "0.7", "0.5"]),

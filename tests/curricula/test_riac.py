@@ -28,7 +28,7 @@ def rising_right_of_six(riac, episodes=201, seed=0):
         riac.update(task, float(episode) if task[0] > 6.0 else 0.0)
 
 
-@pytest.mark.parametrize("preset", ["eyas", "teachDeepRL"])
+@pytest.mark.parametrize("preset", ["eyas", "published"])
 def test_the_split_separates_progress_from_none(preset):
     riac = make_teacher("riac", PLANE, seed=0, preset=preset, region_size=200, return_range=None)
     rising_right_of_six(riac, 200)
