@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .expectation_maximisation import fit, trials
 
 CRITERIA = ("aic", "aicc", "bic")
 
@@ -56,50 +55,73 @@ def fit_mixture(
     Returns:
         The best mixture, or None if no size could be fitted (columns of wildly different scale).
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.mixture import GaussianMixture
-
     shift, scale = np.zeros(rows.shape[1]), np.ones(rows.shape[1])
     if standardise:
         shift, scale = rows.mean(axis=0), rows.std(axis=0)
         scale[scale == 0.0] = 1.0
     data = (rows - shift) / scale
+    centre = data.mean(axis=0)  # k-means in numbers near 0 loses no digits
+    data -= centre
 
+    rng = np.random.Generator(np.random.PCG64(random_state))
     best, best_value = None, math.inf
-    # One thread: the matrices are tiny, and a second thread doubles the time.
-    with _thread_controller().limit(limits=1), warnings.catch_warnings(), np.errstate(under="ignore"):
-        # Neither equal rows (fewer clusters than Gaussians) nor 100 iterations without convergence
-        # spoil a teacher: the criterion judges the result.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        for components in component_counts:
-            model = GaussianMixture(components, n_init=restarts, random_state=random_state)
-            try:
-                model.fit(data)
-                value = _criterion(model, data, criterion, counted_columns)
-            except (ValueError, np.linalg.LinAlgError):
-                continue  # an ill-conditioned covariance; another size may do
-            if value < best_value:
-                best, best_value = model, value
+    for components in component_counts:
+        mixture, likelihood = _most_likely(data, components, restarts, rng)
+        value = _criterion(likelihood, data, components, criterion, counted_columns)
+        if value < best_value:
+            best, best_value = mixture, value
     if best is None:
         return None
     return Mixture(
-        best.weights_, best.means_ * scale + shift, best.covariances_ * np.multiply.outer(scale, scale)
+        best.weights,
+        (best.means + centre) * scale + shift,
+        best.covariances * np.multiply.outer(scale, scale),
     )
 
 
-def _criterion(model: Any, data: NDArray[np.float64], criterion: str, counted_columns: int) -> float:
+def _most_likely(
+    data: NDArray[np.float64], components: int, restarts: int, rng: np.random.Generator
+) -> tuple[Mixture | None, float]:
+    """The best of some fits of one size, with its mean log likelihood; None if all failed."""
+    n, columns = data.shape
+    candidates = trials(components)
+    labels = np.empty(n, dtype=np.int64)
+    best, best_likelihood = None, -math.inf
+    for _ in range(restarts):
+        mixture = Mixture(
+            np.empty(components),
+            np.empty((components, columns)),
+            np.empty((components, columns, columns)),
+        )
+        uniforms = rng.random(1 + (components - 1) * candidates)
+        likelihood = fit(
+            data,
+            uniforms,
+            candidates,
+            labels,
+            mixture.weights,
+            mixture.means,
+            mixture.covariances,
+        )
+        if likelihood > best_likelihood:  # never for NaN, an ill-conditioned covariance
+            best, best_likelihood = mixture, likelihood
+    return best, best_likelihood
+
+
+def _criterion(
+    likelihood: float,
+    data: NDArray[np.float64],
+    components: int,
+    criterion: str,
+    counted_columns: int,
+) -> float:
+    n, columns = data.shape
+    free = components * (columns * (columns + 1) // 2 + columns + 1) - 1
     if criterion == "bic":
-        return float(model.bic(data))
-    value = float(model.aic(data))
+        return -2.0 * likelihood * n + free * math.log(n)
+    value = -2.0 * likelihood * n + 2.0 * free
     if criterion == "aicc":
-        k = parameter_count(model.n_components, counted_columns)
-        spare = len(data) - k - 1
+        k = parameter_count(components, counted_columns)
+        spare = n - k - 1
         value += 2.0 * k * (k + 1.0) / spare if spare else math.inf
     return value
-
-
-@functools.cache
-def _thread_controller() -> Any:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

@@ -4,10 +4,14 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.mixture import GaussianMixture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyas.curricula import make_teacher, neighbours
+from eyas.curricula.expectation_maximisation import fit as compiled_fit
+from eyas.curricula.expectation_maximisation import maximise, trials
 from eyas.curricula.mixture import Mixture, fit_mixture, parameter_count
 from eyas.curricula.neighbours import EpisodeHistory
 from eyas.curricula.state import StateReader
@@ -193,3 +197,33 @@ def test_weights_are_mean_progress_whatever_the_shares():
     tasks = np.array([teacher.sample()[0] for _ in range(2000)])
     assert np.mean(np.abs(tasks - 5.0) < 0.5) == pytest.approx(0.75, abs=0.04)
     assert np.mean(np.abs(tasks - 1.0) < 0.5) == pytest.approx(0.25, abs=0.04)
+
+
+@pytest.mark.parametrize(("components", "columns", "seed"), [(1, 2, 0), (3, 2, 1), (5, 3, 2), (10, 4, 3)])
+def test_expectation_maximisation_is_that_of_scikit_learn(components, columns, seed):
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((250, columns)) + 2.0 * rng.integers(-1, 2, size=(250, 1))
+    theirs = GaussianMixture(components, random_state=seed).fit(rows)
+    labels = KMeans(components, n_init=1, random_state=np.random.RandomState(seed)).fit(rows).labels_
+    responsibilities = np.eye(components)[labels]
+    weights, means = np.empty(components), np.empty((components, columns))
+    covariances = np.empty((components, columns, columns))
+    likelihood = maximise(rows, responsibilities, weights, means, covariances)
+    np.testing.assert_allclose(weights, theirs.weights_, rtol=1e-8)
+    np.testing.assert_allclose(means, theirs.means_, rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(covariances, theirs.covariances_, rtol=1e-8, atol=1e-10)
+    assert likelihood == pytest.approx(theirs.score(rows), rel=1e-10)
+    # With a start of its own it finds mixtures as likely.
+    ours = [_own_likelihood(rows, components, np.random.default_rng(s)) for s in range(10)]
+    others = [GaussianMixture(components, random_state=s).fit(rows).score(rows) for s in range(10)]
+    assert np.mean(ours) == pytest.approx(np.mean(others), abs=0.03)
+
+
+def _own_likelihood(rows, components, rng):
+    count = trials(components)
+    uniforms = rng.random(1 + (components - 1) * count)
+    columns = rows.shape[1]
+    weights, means = np.empty(components), np.empty((components, columns))
+    covariances = np.empty((components, columns, columns))
+    labels = np.empty(len(rows), dtype=np.int64)
+    return compiled_fit(rows, uniforms, count, labels, weights, means, covariances)
