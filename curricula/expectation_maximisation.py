@@ -11,9 +11,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..envs.jit import inner, kernel
 
+Floats = NDArray[np.float64]
 REGULARISATION = 1e-6
 TOLERANCE = 1e-3
 MAX_ITERATIONS = 100
@@ -29,7 +31,15 @@ def trials(components: int) -> int:
 
 
 @kernel
-def fit(data, uniforms, candidates, labels, weights, means, covariances):
+def fit(
+    data: Floats,
+    uniforms: Floats,
+    candidates: int,
+    labels: NDArray[np.int64],
+    weights: Floats,
+    means: Floats,
+    covariances: Floats,
+) -> float:
     """Fit one mixture; the start is k-means.
 
     Args:
@@ -58,7 +68,9 @@ def fit(data, uniforms, candidates, labels, weights, means, covariances):
 
 
 @kernel
-def maximise(data, responsibilities, weights, means, covariances):
+def maximise(
+    data: Floats, responsibilities: Floats, weights: Floats, means: Floats, covariances: Floats
+) -> float:
     """Maximise the likelihood from given responsibilities, shape ``(n, k)``; results as in :func:`fit`."""
     k, columns = means.shape
     factors = np.empty((k, columns, columns))

@@ -1,5 +1,6 @@
 import numpy as np
 
+from eyas.bench import toy
 from eyas.bench.toy import PythonGrid, measure
 from eyas.curricula.grid_toy import GridToy
 
@@ -14,9 +15,11 @@ def test_both_grids_obey_the_same_rules():
     assert all(theirs.competence.get(cell, 0) == n for cell, n in np.ndenumerate(ours.competence))
 
 
-def test_every_figure_is_measured():
+def test_every_figure_is_measured(monkeypatch):
+    monkeypatch.setattr(toy, "_EPISODES", 300)
+    monkeypatch.setattr(toy, "_COMPILING_EPISODES", 1)
     rows = list(measure(0.02, seed=0))
     assert rows[0].name == "grid 10 x 10"
-    assert {"alp-gmm on the grid", "riac on the grid"} < {row.name for row in rows}
+    assert {"alp-gmm, an episode", "riac, an episode"} < {row.name for row in rows}
     assert all(row.value > 0 for row in rows)
     assert rows[0].ratio == rows[0].value / rows[0].peer_value
