@@ -1,0 +1,1 @@
+"""In-context reinforcement learning: learning histories, filters, transformers, evaluation, adapters."""
