@@ -16,6 +16,7 @@ Importing this package registers their Gymnasium ids and compiles nothing::
 ``eyas/WalkerObstacleCourse-v0``      on DCD's roughness, pits, stumps and stairs, 8 parameters
 ``eyas/Quadrotor-v0``                 quadrotor whose airframe is the task, 9 parameters
 ``eyas/Circuit-v0``                   circuit to be sized, its spec's limits are the task
+``eyas/DarkRoom-v0``                  grid with an unseen goal; the goal (or key and door) is the task
 ====================================  ==========================================================
 
 Walkers take the keywords of :class:`~eyas.envs.walker.env.WalkerBatch` (``body``, ``solver``,
@@ -57,4 +58,11 @@ if "eyas/Circuit-v0" not in gymnasium.registry:
         id="eyas/Circuit-v0",
         entry_point=f"{__name__}.circuit.entry_points:make_circuit",
         vector_entry_point=f"{__name__}.circuit.entry_points:make_circuits",
+    )
+
+if "eyas/DarkRoom-v0" not in gymnasium.registry:
+    gymnasium.register(
+        id="eyas/DarkRoom-v0",
+        entry_point=f"{__name__}.dark.entry_points:make_dark",
+        vector_entry_point=f"{__name__}.dark.entry_points:make_darks",
     )
