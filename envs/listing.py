@@ -84,10 +84,15 @@ class CircuitSpec:
 def list_worlds() -> list[World]:
     """All worlds that are registered with Gymnasium, none of them compiled."""
     from .circuit.spec import DEFAULT, find_spec
+    from .dark.rules import ROOMS, task_space
     from .quadrotor.task_airframes import TASK_SPACE
     from .walker.terrain import TERRAINS
 
-    spaces = {"eyas/Quadrotor-v0": TASK_SPACE, "eyas/Circuit-v0": find_spec(DEFAULT).task_space}
+    spaces = {
+        "eyas/Quadrotor-v0": TASK_SPACE,
+        "eyas/Circuit-v0": find_spec(DEFAULT).task_space,
+        "eyas/DarkRoom-v0": task_space(ROOMS["darkroom"]),
+    }
     worlds = []
     for key, spec in gymnasium.registry.items():
         if spec.namespace == "eyas":
