@@ -11,12 +11,14 @@ from ..errors import InputError
 from .alp_gmm import ALPGMM
 from .covar_gmm import CovarGMM
 from .oracle import OracleTeacher
+from .progress_forest import ProgressForest
 from .riac import RIAC
 from .teacher import Teacher, TeacherSettings
 from .uniform import RandomTeacher
 
 TEACHERS: Mapping[str, type[Teacher]] = {
-    teacher.name: teacher for teacher in (RandomTeacher, OracleTeacher, ALPGMM, CovarGMM, RIAC)
+    teacher.name: teacher
+    for teacher in (RandomTeacher, OracleTeacher, ALPGMM, CovarGMM, RIAC, ProgressForest)
 }
 """The teachers that ``make_teacher`` and the command line know."""
 PRESETS = ("eyas", "published")

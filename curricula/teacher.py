@@ -102,8 +102,10 @@ class Teacher(ABC):
         return False
 
     def update_score(self, task: ArrayLike, score: float) -> None:
-        """Learn the student's own measure of what ``task`` has to teach, such as its mean positive
-        advantage in an episode on it. It may come long after ``update``, or never.
+        """Learn the student's own measure of what ``task`` has to teach.
+
+        Such as its mean positive advantage in an episode on it. It may come long after ``update``,
+        or never.
 
         Raises:
             InputError: the task is not in the task space, or the score is NaN or infinite.
@@ -112,7 +114,7 @@ class Teacher(ABC):
         check_number("score", score)
         self._update_score(checked, float(score))
 
-    def _update_score(self, task: Task, score: float) -> None:
+    def _update_score(self, task: Task, score: float) -> None:  # noqa: B027 - may stay empty
         """Only teachers that replay tasks by such a score make use of it."""
 
     def _scaled(self, return_: float) -> float:

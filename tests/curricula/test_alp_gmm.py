@@ -4,10 +4,10 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from sklearn.cluster import KMeans
-from sklearn.mixture import GaussianMixture
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.cluster import KMeans
+from sklearn.mixture import GaussianMixture
 
 from eyas.curricula import make_teacher, neighbours
 from eyas.curricula.expectation_maximisation import fit as compiled_fit
@@ -199,7 +199,9 @@ def test_weights_are_mean_progress_whatever_the_shares():
     assert np.mean(np.abs(tasks - 1.0) < 0.5) == pytest.approx(0.25, abs=0.04)
 
 
-@pytest.mark.parametrize(("components", "columns", "seed"), [(1, 2, 0), (3, 2, 1), (5, 3, 2), (10, 4, 3)])
+@pytest.mark.parametrize(
+    ("components", "columns", "seed"), [(1, 2, 0), (3, 2, 1), (5, 3, 2), (10, 4, 3)]
+)
 def test_expectation_maximisation_is_that_of_scikit_learn(components, columns, seed):
     rng = np.random.default_rng(seed)
     rows = rng.standard_normal((250, columns)) + 2.0 * rng.integers(-1, 2, size=(250, 1))
