@@ -12,6 +12,7 @@ Lines of ``metrics.jsonl``, twenty per test, have ``step`` (environment steps) a
 ``train/mean_return``           mean undiscounted return of the last 100 training episodes
 ``train/mean_length``           their mean number of steps
 ``train/episodes``              training episodes so far
+``train/scouted_steps``         steps of those that the student was not to learn from
 ``train/seconds``               training time so far, tests excluded, over all processes
 ``train/steps_per_second``      since the line before
 ``teacher/...``                 the single numbers of the teacher's ``describe()``
@@ -34,6 +35,7 @@ import numpy as np
 import torch
 
 from ..curricula import make_teacher
+from ..curricula.registry import world_settings
 from ..errors import InputError
 from ..policies.policy import Policy, save_policy
 from ..policies.state_file import read_tree, write_tree
@@ -107,9 +109,13 @@ class CurriculumRun:
             seed=seeds[2],
         )
         teacher = make_teacher(
-            settings.teacher, self.batch.task_space, seed=seeds[1], preset=settings.teacher_preset
+            settings.teacher,
+            world.teacher_space or self.batch.task_space,
+            seed=seeds[1],
+            preset=settings.teacher_preset,
+            **world_settings(settings.teacher, settings.teacher_preset, world.mastered_return),
         )
-        self.curriculum = Curriculum(self.batch, teacher, lambda: self.student.steps)
+        self.curriculum = Curriculum(self.batch, teacher, lambda: self.student.steps, world.realise)
         self._test_batch = world.make_batch(len(world.test_tasks))
         self._tests: list[dict[str, Any]] = []
         self._best = (-1.0, -math.inf)
@@ -117,6 +123,12 @@ class CurriculumRun:
         self._mark = (0, time.monotonic())
         self._saved_step = -1
         self._resume_or_begin()
+        if teacher.may_scout or teacher.wants_scores:
+            self.student.follow(
+                self.curriculum.scouting,
+                self.curriculum.tasks,
+                teacher.update_score if teacher.wants_scores else None,
+            )
 
     def train(self) -> int | None:
         """Train until all steps are done or a signal comes; saves a checkpoint in either case.
@@ -172,6 +184,7 @@ class CurriculumRun:
             MEAN_RETURN: mean_return,
             "train/mean_length": mean_length,
             "train/episodes": len(self.curriculum.log),
+            "train/scouted_steps": self.curriculum.scouted_steps,
             "train/seconds": self._seconds,
         }
         if step > mark_step:

@@ -9,7 +9,9 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from ..curricula import make_teacher
+from ..curricula.registry import world_settings
 from ..envs.walker.terrain import make_terrain
+from ..envs.walker.test_sets import MASTERED_RETURN
 from ..errors import InputError
 from ..records import from_json, to_json
 from ..runs import Run
@@ -66,7 +68,8 @@ def _check(config: TrainWalkerConfig) -> TrainWalkerConfig:
     """Refuse what a script can get past the type checker: names and numbers that do not exist."""
     checked = from_json(TrainWalkerConfig, to_json(config))
     space = make_terrain(checked.terrain).task_space
-    make_teacher(checked.teacher, space, seed=0, preset=checked.teacher_preset)
+    needed = world_settings(checked.teacher, checked.teacher_preset, MASTERED_RETURN)
+    make_teacher(checked.teacher, space, seed=0, preset=checked.teacher_preset, **needed)
     if not checked.student_config.hidden:
         raise InputError("hidden = () must name at least one layer")
     return checked

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..envs.batch import BatchEnv
-from ..envs.tasks import Task
+from ..envs.tasks import Task, TaskSpace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,10 @@ class World:
     """A task is mastered by an episode that returns more than this."""
     showcase: Mapping[str, Task]
     """Tasks to film, by what they show ("easy", ...)."""
+    teacher_space: TaskSpace | None = None
+    """What a teacher chooses from, if not the batch's own task space."""
+    realise: Callable[[Task], Task] | None = None
+    """What a task of ``teacher_space`` means in the batch."""
     description: Mapping[str, Any]
     """JSON values that go into the policy file: the world and its options, ``rate_hz``, and the
     layout of observations and actions."""

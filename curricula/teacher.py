@@ -57,6 +57,10 @@ class Teacher(ABC):
     name: ClassVar[str]
     """How the command line calls this teacher."""
     settings_type: ClassVar[type[TeacherSettings]] = TeacherSettings
+    may_scout: bool = False
+    """Whether :meth:`scouts` can be true."""
+    wants_scores: bool = False
+    """Whether :meth:`update_score` makes a difference."""
     presets: ClassVar[Mapping[str, TeacherSettings]]
     """Settings by name: "eyas" for ours, "published" for those of the paper or its code."""
 

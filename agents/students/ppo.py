@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from ...policies.policy import Output
+from .rollout import Score, TaughtPPO, TaughtRollout
 from .student import ACTIVATIONS, Student, linear_layers
 
 
@@ -17,10 +20,11 @@ class PPOStudent(Student):
     def _make_model(self, env: VecEnv) -> PPO:
         config = self.config
         rollout = env.num_envs * config.n_steps
-        return PPO(
+        return TaughtPPO(
             "MlpPolicy",
             env,
             n_steps=config.n_steps,
+            rollout_buffer_class=TaughtRollout,
             batch_size=min(config.minibatch, rollout),
             n_epochs=config.epochs,
             gae_lambda=config.gae_lambda,
@@ -36,6 +40,12 @@ class PPOStudent(Student):
             },
             **self._common_arguments(),
         )
+
+    def follow(
+        self, scouting: NDArray[np.bool_], tasks: NDArray[np.float64], score: Score | None
+    ) -> None:
+        """See :meth:`~eyas.agents.students.rollout.TaughtRollout.follow`."""
+        self._model.rollout_buffer.follow(scouting, tasks, score)
 
     @property
     def steps_per_advance(self) -> int:

@@ -28,6 +28,7 @@ from ...errors import InputError
 from ...policies.policy import Output, Policy
 from ..config import StudentConfig
 from ..torch_state import load_module, load_optimizer, module_state, optimizer_state
+from .rollout import Score
 
 OBSERVATION_CLIP = 10.0
 """Bound of a normalised observation and of a normalised reward (SB3's default)."""
@@ -73,6 +74,19 @@ class Student(ABC):
     @abstractmethod
     def _make_model(self, env: VecEnv) -> Any:
         """The SB3 algorithm."""
+
+    def follow(
+        self, scouting: NDArray[np.bool_], tasks: NDArray[np.float64], score: Score | None
+    ) -> None:
+        """Follow a curriculum: do not learn from scouting episodes, score tasks if somebody listens.
+
+        Raises:
+            InputError: this student cannot.
+        """
+        raise InputError(
+            "this teacher chooses episodes that the student must not learn from or asks for its scores;"
+            " only the student ppo can"
+        )
 
     @property
     @abstractmethod

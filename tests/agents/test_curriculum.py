@@ -17,13 +17,16 @@ class Recorder:
 
     def __init__(self, task_space):
         self._rng = np.random.default_rng(0)
-        self._space = task_space
+        self.task_space = task_space
         self.sampled: list[np.ndarray] = []
         self.heard: list[tuple[np.ndarray, float]] = []
 
     def sample(self):
-        self.sampled.append(self._space.sample(self._rng))
+        self.sampled.append(self.task_space.sample(self._rng))
         return self.sampled[-1]
+
+    def scouts(self, task):
+        return False
 
     def update(self, task, return_):
         self.heard.append((np.array(task), return_))
