@@ -17,6 +17,8 @@ Importing this package registers their Gymnasium ids and compiles nothing::
 ``eyas/Quadrotor-v0``                 quadrotor whose airframe is the task, 9 parameters
 ``eyas/Circuit-v0``                   circuit to be sized, its spec's limits are the task
 ``eyas/DarkRoom-v0``                  grid with an unseen goal; the goal (or key and door) is the task
+``eyas/PointMass-v0``                 point mass through a gate, task of 2 parameters (3 with friction)
+``eyas/SparseMaze-v0``                ring maze whose goal only pays when reached, 3 parameters
 ====================================  ==========================================================
 
 Walkers take the keywords of :class:`~eyas.envs.walker.env.WalkerBatch` (``body``, ``solver``,
@@ -65,4 +67,18 @@ if "eyas/DarkRoom-v0" not in gymnasium.registry:
         id="eyas/DarkRoom-v0",
         entry_point=f"{__name__}.dark.entry_points:make_dark",
         vector_entry_point=f"{__name__}.dark.entry_points:make_darks",
+    )
+
+if "eyas/PointMass-v0" not in gymnasium.registry:
+    gymnasium.register(
+        id="eyas/PointMass-v0",
+        entry_point=f"{__name__}.point_mass.entry_points:make_point_mass",
+        vector_entry_point=f"{__name__}.point_mass.entry_points:make_point_masses",
+    )
+
+if "eyas/SparseMaze-v0" not in gymnasium.registry:
+    gymnasium.register(
+        id="eyas/SparseMaze-v0",
+        entry_point=f"{__name__}.maze.entry_points:make_maze",
+        vector_entry_point=f"{__name__}.maze.entry_points:make_mazes",
     )

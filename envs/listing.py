@@ -85,6 +85,8 @@ def list_worlds() -> list[World]:
     """All worlds that are registered with Gymnasium, none of them compiled."""
     from .circuit.spec import DEFAULT, find_spec
     from .dark.rules import ROOMS, task_space
+    from .maze.env import TASK_SPACE as MAZE_SPACE
+    from .point_mass.env import TASK_SPACES as POINT_MASS_SPACES
     from .quadrotor.task_airframes import TASK_SPACE
     from .walker.terrain import TERRAINS
 
@@ -92,6 +94,8 @@ def list_worlds() -> list[World]:
         "eyas/Quadrotor-v0": TASK_SPACE,
         "eyas/Circuit-v0": find_spec(DEFAULT).task_space,
         "eyas/DarkRoom-v0": task_space(ROOMS["darkroom"]),
+        "eyas/PointMass-v0": POINT_MASS_SPACES[False],
+        "eyas/SparseMaze-v0": MAZE_SPACE,
     }
     worlds = []
     for key, spec in gymnasium.registry.items():

@@ -1,0 +1,1 @@
+"""The ring maze with a sparse goal."""

@@ -1,0 +1,1 @@
+"""The point mass that has to pass a gate."""
