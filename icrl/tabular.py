@@ -91,7 +91,7 @@ def collect_q_learning(
     task_of = np.repeat(np.arange(len(rows)), histories_per_task)
     kept = settings.episodes // settings.keep_every
     length = kept * room.horizon
-    states = np.random.SeedSequence(seed).generate_state(count, dtype=np.uint64)
+    states = np.random.SeedSequence(seed).generate_state(count, np.uint64).astype(np.uint64)
     random_count = round(settings.random_share * histories_per_task)
     place = np.tile(np.arange(histories_per_task), len(rows))
     random_only = place >= histories_per_task - random_count
