@@ -29,9 +29,9 @@ GATE_WIDTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
 FRICTIONS = (0.0, 2.0, 4.0)
 POINT_MASS_MASTERED = 50.0
 """Three times :data:`~eyas.envs.point_mass.env.BEST_BEFORE_GATE`, so the gate was passed, and early
-enough to spend half the episode's worth at the goal. A hand-written controller (first before the gate,
-then through it) returns 78 to 90 on every task of the grid, and 66 to 90 with friction. CURROT's
-threshold of 4 is of returns discounted by 0.95; that controller reaches it with 66 and more."""
+enough to be at the goal for half the episode or so. A hand-written controller (in front of the gate first,
+then through it) returns 69 to 90 on every task of the grid and 66 to 90 with friction. CURROT's threshold
+of 4 is of returns discounted by 0.95; the controller reaches it with about 65."""
 
 MAZE_TOLERANCES = (0.05, 0.3, 1.0)
 MAZE_MASTERED = -199.5
