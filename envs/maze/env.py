@@ -124,7 +124,8 @@ class MazeBatch(BatchEnv):
         view.disc(goal_x, goal_y, tolerance, "area")
         view.rectangle(-INNER, -INNER, INNER, INNER, "wall")
         view.disc(goal_x, goal_y, 0.25, "goal")
-        view.disc(*self.positions[copy], 0.25, "agent")
+        x, y = self.positions[copy]
+        view.disc(x, y, 0.25, "agent")
         return view.picture
 
 
