@@ -61,6 +61,13 @@ COMMANDS = (
         example="evaluate runs/first --tracks test-set",
     ),
     Command(
+        words=("compare",),
+        config=".agents.compare_config:CompareConfig",
+        function=".agents.compare:compare",
+        summary="Compare teachers on one world, with statistics.",
+        example="compare --teachers alp-gmm,random --world stump-tracks --seeds 3 --out runs/compared",
+    ),
+    Command(
         words=("raptor", "teachers"),
         config=".agents.raptor.teachers_config:TeachersConfig",
         function=".agents.raptor.teachers:train_teachers",

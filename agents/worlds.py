@@ -85,6 +85,30 @@ def _rugged(threads: int, seed: int) -> World:
     )
 
 
+def _point_mass(threads: int, seed: int) -> World:
+    from .small_worlds import point_mass_world
+
+    return point_mass_world()
+
+
+def _maze(threads: int, seed: int) -> World:
+    from .small_worlds import maze_world
+
+    return maze_world()
+
+
+def _quadrotor(threads: int, seed: int) -> World:
+    from .control_worlds import quadrotor_world
+
+    return quadrotor_world()
+
+
+def _circuit(threads: int, seed: int) -> World:
+    from .control_worlds import circuit_world
+
+    return circuit_world(threads=threads)
+
+
 def _parameters(world: World) -> tuple[Parameter, ...]:
     return world.make_batch(1).task_space.parameters
 
@@ -97,5 +121,9 @@ WORLDS: dict[str, Callable[[int, int], World]] = {
     "mostly-unfeasible": _heights("mostly unfeasible tracks", 0.0, 9.0),
     "mostly-trivial": _heights("mostly trivial tracks", -3.0, 3.0),
     "rugged": _rugged,
+    "point-mass": _point_mass,
+    "maze": _maze,
+    "quadrotor": _quadrotor,
+    "circuit": _circuit,
 }
 """Every world by name; called with the number of threads and a seed."""
