@@ -150,9 +150,7 @@ _GROUPS: dict[tuple[str, ...], str] = {
     ("train",): "Train one of the learners.",
     ("raptor",): "One policy that flies any quadrotor.",
 }
-_DESCRIPTION = """Eyas trains controllers that adapt.
-
-eyas COMMAND --help: its options with units and defaults
+_DESCRIPTION = """Eyas trains controllers that adapt. Options: eyas COMMAND --help
 
 eyas --completion bash: a script that completes commands (fish, zsh)"""
 _SHELLS = ("bash", "fish", "zsh")
