@@ -21,7 +21,7 @@ QUADROTOR_RATE = 100
 QUADROTOR_MASTERED = 500.0
 """One of 1.5 per step, over a whole episode. On 200 uniform airframes the foundation policy, which
 remembers and so adapts, returns 681 in the median, 625 at the 5th percentile and more than this on 98 %;
-rotors at half speed return at most 18, random actions always less than 0."""
+rotors at half speed return at most 18, random actions less than -99."""
 
 _SLACK = 1e-5
 """Room for the rounding of float32 rewards."""
