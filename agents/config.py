@@ -13,7 +13,18 @@ from ..bounds import Count, Seed, real, whole
 from ..errors import InputError
 from .resuming import refuse_contradiction
 
-TeacherName = Literal["random", "oracle", "alp-gmm", "covar-gmm", "riac", "progress-forest"]
+TeacherName = Literal[
+    "random",
+    "oracle",
+    "alp-gmm",
+    "covar-gmm",
+    "riac",
+    "progress-forest",
+    "plr",
+    "robust-plr",
+    "accel",
+    "sfl",
+]
 StudentName = Literal["ppo", "sac", "td3"]
 TerrainName = Literal["stump-tracks", "hexagon-tracks", "plain", "hardcore", "obstacle-course"]
 BodyName = Literal["short", "default", "quadrupedal", "spider", "millipede", "wheel", "chimpanzee"]

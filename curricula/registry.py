@@ -8,17 +8,31 @@ from typing import Any
 
 from ..envs.tasks import TaskSpace
 from ..errors import InputError
+from .accel import ACCEL
 from .alp_gmm import ALPGMM
 from .covar_gmm import CovarGMM
 from .oracle import OracleTeacher
+from .plr import PLR, RobustPLR
 from .progress_forest import ProgressForest
 from .riac import RIAC
+from .sfl import SFL
 from .teacher import Teacher, TeacherSettings
 from .uniform import RandomTeacher
 
 TEACHERS: Mapping[str, type[Teacher]] = {
     teacher.name: teacher
-    for teacher in (RandomTeacher, OracleTeacher, ALPGMM, CovarGMM, RIAC, ProgressForest)
+    for teacher in (
+        RandomTeacher,
+        OracleTeacher,
+        ALPGMM,
+        CovarGMM,
+        RIAC,
+        ProgressForest,
+        PLR,
+        RobustPLR,
+        ACCEL,
+        SFL,
+    )
 }
 """The teachers that ``make_teacher`` and the command line know."""
 PRESETS = ("eyas", "published")

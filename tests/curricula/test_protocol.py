@@ -23,6 +23,19 @@ def quick(name):
         return {"window": 120, "fit_every": 20}
     if name == "riac":
         return {"region_size": 20}
+    if name in ("plr", "robust-plr"):
+        return {"buffer": 30, "minimum_fill": 0.2}
+    if name == "accel":
+        return {"buffer": 30, "minimum_fill": 0.2, "batch": 4, "parents": 2}
+    if name == "sfl":
+        return {
+            "candidates": 15,
+            "looks": 2,
+            "kept": 5,
+            "neighbours": 2,
+            "round_every": 20,
+            "success_return": 20.0,
+        }
     if name == "oracle":
         return {"advance_every": 10, "threshold": 50.0}
     return {}
