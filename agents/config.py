@@ -24,6 +24,8 @@ TeacherName = Literal[
     "robust-plr",
     "accel",
     "sfl",
+    "adr",
+    "lp-bandit",
 ]
 StudentName = Literal["ppo", "sac", "td3"]
 TerrainName = Literal["stump-tracks", "hexagon-tracks", "plain", "hardcore", "obstacle-course"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..envs.tasks import Task, TaskSpace
 from ..errors import InputError
-from .checks import check_flag, check_integer, check_number
+from .checks import check_integer, check_number
 from .plr import PLR, PLRSettings
 from .state import StateReader
 from .teacher import TeacherSettings
@@ -33,9 +33,9 @@ class ACCELSettings(PLRSettings):
     """Replayed episodes after which some are edited; as many children are made (published: 16)."""
     parents: int = 4
     """How many of them are edited (published: 4)."""
-    easiest: bool = True
-    """Edit those that earned most; False those that earned least, as DCD's sorting does, against its
-    own comment (published: False)."""
+    edit: str = "score"
+    """Which of them: "score", the best scores; "easiest", the highest returns, as the paper says;
+    "hardest", the lowest, which DCD's sorting gives against its own comment (published)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,7 +43,8 @@ class ACCELSettings(PLRSettings):
         check_number("edit_size", self.edit_size, 0.0, 1.0, exclude_low=True)
         check_integer("batch", self.batch, 1)
         check_integer("parents", self.parents, 1, self.batch)
-        check_flag("easiest", self.easiest)
+        if self.edit not in ("score", "easiest", "hardest"):
+            raise InputError(f"edit = {self.edit!r} must be score, easiest or hardest")
 
 
 class ACCEL(PLR):
@@ -69,7 +70,7 @@ class ACCEL(PLR):
             buffer=1000,
             minimum_fill=0.5,
             edit_size=0.04,
-            easiest=False,
+            edit="hardest",
         ),
     }
 
@@ -102,15 +103,19 @@ class ACCEL(PLR):
 
     def _edit(self) -> None:
         own, rng = self.settings, self._rng
-        order = np.argsort(-self._earned if own.easiest else self._earned, kind="stable")
+        worth = -self._earned if own.edit == "hardest" else self._earned
+        if own.edit == "score":
+            rows = [self._rows.get(self._key(task)) for task in self._played]
+            worth = np.array([-np.inf if row is None else self._scores[row] for row in rows])
+        order = np.argsort(-worth, kind="stable")
         parents = self._played[order[: own.parents]]
         children = parents[np.arange(own.batch) % own.parents].copy()
         ranges = self.task_space.high - self.task_space.low
-        rows = np.arange(own.batch)
+        every = np.arange(own.batch)
         for _ in range(own.edits):
             which = rng.integers(self.task_space.dimension, size=own.batch)
             directions = rng.integers(-1, 2, size=own.batch)
-            children[rows, which] += directions * own.edit_size * ranges[which]
+            children[every, which] += directions * own.edit_size * ranges[which]
         self._children = np.concatenate([self._children, self.task_space.clip(children)])
 
     def _memory(self) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from typing import Any
 from ..envs.tasks import TaskSpace
 from ..errors import InputError
 from .accel import ACCEL
+from .adr import ADR
 from .alp_gmm import ALPGMM
 from .covar_gmm import CovarGMM
+from .learning_progress import LPBandit
 from .oracle import OracleTeacher
 from .plr import PLR, RobustPLR
 from .progress_forest import ProgressForest
@@ -32,6 +34,8 @@ TEACHERS: Mapping[str, type[Teacher]] = {
         RobustPLR,
         ACCEL,
         SFL,
+        ADR,
+        LPBandit,
     )
 }
 """The teachers that ``make_teacher`` and the command line know."""

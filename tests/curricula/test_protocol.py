@@ -27,6 +27,8 @@ def quick(name):
         return {"buffer": 30, "minimum_fill": 0.2}
     if name == "accel":
         return {"buffer": 30, "minimum_fill": 0.2, "batch": 4, "parents": 2}
+    if name == "adr":
+        return {"queue": 3, "step_size": 0.1, "success_return": 20.0}
     if name == "sfl":
         return {
             "candidates": 15,
