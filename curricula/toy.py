@@ -190,6 +190,8 @@ def _final_score(configuration: str, teacher: str, seed: int, episodes: int, pre
     if teacher == "oracle":
         steps = (_ORACLE_STEP,) * (grid["dimensions"] + grid["irrelevant_dimensions"])
         overrides = {"steps": steps, "threshold": _ORACLE_THRESHOLD}
+    if teacher == "adr":  # likewise told where to begin: at the cell that is open
+        overrides["start_low"] = (0.0,) * (grid["dimensions"] + grid["irrelevant_dimensions"])
     return float(run_toy(teacher, **grid, episodes=episodes, seed=seed, preset=preset, **overrides)[-1])
 
 
