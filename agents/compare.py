@@ -14,7 +14,9 @@ from typing import Any
 from ..curricula import TEACHERS, make_teacher
 from ..curricula.registry import find_teacher, world_settings
 from ..records import from_json, to_json
+from ..runs import Run
 from .compare_config import CompareConfig, CompareRunConfig
+from .compare_results import run_config
 from .compare_run import FINAL
 from .world import World
 from .worlds import find_world
@@ -66,29 +68,13 @@ def teachers_of(config: CompareConfig, world: World) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def run_config(config: CompareConfig, teacher: str, seed: int) -> CompareRunConfig:
-    """The config of one run of the grid."""
-    return CompareRunConfig(
-        world=config.world,
-        teacher=teacher,
-        preset=config.preset,
-        student=config.student,
-        steps=config.steps,
-        seed=seed,
-        copies=config.copies,
-        evaluate_every=config.evaluate_every,
-        episodes=config.episodes,
-        student_config=config.student_config,
-    )
-
-
 class _Grid:
     """Runs in processes of their own, some at a time; a signal stops them with a checkpoint each."""
 
     def __init__(self, runs: dict[Path, CompareRunConfig], config: CompareConfig) -> None:
         self.config = config
         self.runs = runs
-        self.waiting = [folder for folder in runs if not (folder / FINAL).exists()]
+        self.waiting = [folder for folder, run in runs.items() if not _finished(folder, run)]
         self.running: dict[Path, subprocess.Popen[bytes]] = {}
         self.failed: dict[Path, str] = {}
         self.stopped = False
@@ -142,6 +128,14 @@ class _Grid:
             if process.returncode and not self.stopped:
                 lines = folder.with_suffix(".log").read_text(errors="replace").strip().splitlines()
                 self.failed[folder] = lines[-1] if lines else f"exit code {process.returncode}"
+
+
+def _finished(folder: Path, config: CompareRunConfig) -> bool:
+    """Whether this very run is done; one with other settings is left to fail by name."""
+    if not (folder / FINAL).exists():
+        return False
+    with Run.open(folder) as run:
+        return run.config_as(CompareRunConfig) == config
 
 
 class _Display:

@@ -19,6 +19,7 @@ from .statistics import (
     area_under_curve,
     improvement_interval,
     interquartile_mean,
+    run_interval,
     stratified_interval,
     tail_mean,
     welch,
@@ -58,7 +59,10 @@ class Row:
     area: float
     """Mean over the whole run, a measure of sample efficiency."""
     interquartile: Interval
-    """Of runs and test tasks, the last policy on the second set of episodes."""
+    """Of runs and test tasks, the last policy on the second set of episodes;
+    stratified bootstrap, which takes test tasks as independent."""
+    whole_runs: Interval
+    """The same mean, whole runs drawn again: what other seeds might give."""
     improvement: Interval | None
     """Probability that a run beats one of the baseline on a test task."""
     p_end: float
@@ -71,6 +75,39 @@ class Row:
     """Share of scouting steps."""
     seconds: float
     """Mean training time of a run."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What the runs of a teacher do over training; every field has one entry per test."""
+
+    teacher: str
+    steps: list[float]
+    """Environment steps."""
+    mastered: list[float]
+    """Mean over the runs, 0 to 1."""
+    low: list[float]
+    """Lower end of the 95 % interval, whole runs drawn again."""
+    high: list[float]
+    """Its upper end."""
+    p: list[float]
+    """Welch's test against the baseline; NaN for the baseline itself."""
+
+
+def run_config(config: CompareConfig, teacher: str, seed: int) -> CompareRunConfig:
+    """The config of one run of the grid."""
+    return CompareRunConfig(
+        world=config.world,
+        teacher=teacher,
+        preset=config.preset,
+        student=config.student,
+        steps=config.steps,
+        seed=seed,
+        copies=config.copies,
+        evaluate_every=config.evaluate_every,
+        episodes=config.episodes,
+        student_config=config.student_config,
+    )
 
 
 def read_runs(config: CompareConfig) -> list[OneRun]:
@@ -86,7 +123,7 @@ def read_runs(config: CompareConfig) -> list[OneRun]:
         with Run.open(folder) as run:
             own = run.config_as(CompareRunConfig)
             lines = run.read_metrics()
-        if (own.world, own.steps, own.student) != (config.world, config.steps, config.student):
+        if own != run_config(config, own.teacher, own.seed):
             continue
         tests = [line for line in lines if line.get(MASTERED) is not None]
         last = tests[-1]
@@ -114,6 +151,37 @@ def curves(runs: list[OneRun]) -> tuple[NDArray[np.float64], NDArray[np.float64]
     length = min(len(run.steps) for run in runs)
     steps = np.mean([run.steps[:length] for run in runs], axis=0)
     return steps, np.array([run.mastered[:length] for run in runs])
+
+
+def teacher_curves(runs: list[OneRun], baseline: str) -> list[Curve]:
+    """The curve of every teacher, with a test against the baseline at each of its tests."""
+    shares = {
+        name: curves([run for run in runs if run.teacher == name])
+        for name in dict.fromkeys(run.teacher for run in runs)
+    }
+    found = []
+    for name, (steps, values) in shares.items():
+        intervals = [run_interval(column[:, None], _mean) for column in values.T]
+        p = [math.nan] * len(steps)
+        if baseline in shares and name != baseline:
+            theirs = shares[baseline][1]
+            pairs = zip(values.T, theirs.T, strict=False)
+            p = [welch(ours, other).p for ours, other in pairs]
+        found.append(
+            Curve(
+                name,
+                steps.tolist(),
+                [interval.value for interval in intervals],
+                [interval.low for interval in intervals],
+                [interval.high for interval in intervals],
+                p,
+            )
+        )
+    return found
+
+
+def _mean(scores: NDArray[np.float64]) -> float:
+    return float(scores.mean())
 
 
 def table_rows(runs: list[OneRun], config: CompareConfig) -> list[Row]:
@@ -147,6 +215,7 @@ def _row(name: str, group: list[OneRun], baseline: list[OneRun] | None, tail: fl
         float(ends.std(ddof=1)) if len(ends) > 1 else math.nan,
         float(areas.mean()),
         stratified_interval(scores, interquartile_mean),
+        run_interval(scores, interquartile_mean),
         improvement,
         p_end,
         p_area,
@@ -166,6 +235,7 @@ def results_json(runs: list[OneRun], rows: list[Row], config: CompareConfig) -> 
         "baseline": config.baseline,
         "tail": config.tail,
         "rows": [asdict(row) for row in rows],
+        "curves": [asdict(curve) for curve in teacher_curves(runs, config.baseline)],
         "runs": [asdict(run) for run in runs],
     }
     return json.dumps(_finite(tree)) + "\n"
@@ -175,16 +245,16 @@ def markdown_table(rows: list[Row], config: CompareConfig) -> str:
     """The table of a comparison."""
     worst = f"worst {config.tail:.0%}"
     lines = [
-        f"| teacher | runs | mastered | over the run | IQM | beats {config.baseline} | p, end | p, run"
+        f"| teacher | runs | mastered | over the run | IQM | whole runs | beats {config.baseline} | p, end | p, run"
         f" | {worst} | scouted | time |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for row in rows:
         spread = "" if math.isnan(row.deviation) else f" ± {100 * row.deviation:.1f}"
         beats = "" if row.improvement is None else _interval(row.improvement)
         lines.append(
             f"| {row.teacher} | {row.runs} | {100 * row.mastered:.1f}{spread} % | {100 * row.area:.1f} %"
-            f" | {_interval(row.interquartile)} | {beats} | {_p(row.p_end)} | {_p(row.p_area)}"
+            f" | {_interval(row.interquartile)} | {_range(row.whole_runs)} | {beats} | {_p(row.p_end)} | {_p(row.p_area)}"
             f" | {100 * row.tail:.1f} % | {100 * row.scouted:.0f} % | {row.seconds:.0f} s |"
         )
     return "\n".join(lines) + "\n"
@@ -193,6 +263,10 @@ def markdown_table(rows: list[Row], config: CompareConfig) -> str:
 def _interval(interval: Interval) -> str:
     value, low, high = (100 * number for number in interval)
     return f"{value:.1f} % [{low:.1f}, {high:.1f}]"
+
+
+def _range(interval: Interval) -> str:
+    return f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
 
 
 def _p(p: float) -> str:

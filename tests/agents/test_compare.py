@@ -13,7 +13,7 @@ import pytest
 
 from eyas.agents.compare import compare, teachers_of
 from eyas.agents.compare_config import CompareConfig
-from eyas.agents.compare_results import OneRun, markdown_table, table_rows
+from eyas.agents.compare_results import OneRun, markdown_table, table_rows, teacher_curves
 from eyas.agents.config import StudentConfig
 from eyas.agents.worlds import WORLDS, find_world
 from eyas.curricula import TEACHERS
@@ -86,8 +86,7 @@ def test_a_killed_grid_goes_on_and_ends_alike(tmp_path):
 def test_what_fails_is_named_and_the_rest_is_reported(tmp_path, capsys):
     other = config(tmp_path, teachers="riac", steps=2000)
     assert compare(other) == 0
-    # riac-seed1 now holds a run of other settings; it is not overwritten.
-    (tmp_path / "runs" / "riac-seed1" / "final.json").unlink()
+    # riac-seed1 now holds a run of other settings; it is neither taken for ours nor overwritten.
     assert compare(config(tmp_path)) == 1
     assert "failed: riac-seed1: error: run folder" in capsys.readouterr().err
     results = json.loads((tmp_path / "results.json").read_text())
@@ -134,6 +133,15 @@ def test_table(tmp_path):
     assert np.isnan(random.p_end) and random.improvement is None
     lines = markdown_table(rows, config(tmp_path)).splitlines()
     assert lines[2].startswith("| good | 4 | 61.5 ± 1.3 % |") and "| 25 % |" in lines[2]
+
+
+def test_curves_are_tested_step_by_step():
+    runs = [one("random", s, 0.2 + 0.01 * s) for s in range(4)]
+    runs += [one("good", s, 0.6 + 0.01 * s) for s in range(4)]
+    good, random = sorted(teacher_curves(runs, "random"), key=lambda curve: curve.teacher)
+    assert good.steps == [0, 10, 20] and good.mastered == pytest.approx([0, 0.3075, 0.615])
+    assert good.p[0] == 1.0 and good.p[1] < 1e-6 and good.p[2] < 1e-6 and np.isnan(random.p).all()
+    assert 0.60 <= good.low[2] < 0.615 < good.high[2] <= 0.63
 
 
 def test_challenges_map_the_teachers_tasks():

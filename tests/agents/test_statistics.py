@@ -10,6 +10,7 @@ from eyas.agents.statistics import (
     interquartile_mean,
     optimality_gap,
     probability_of_improvement,
+    run_interval,
     stratified_interval,
     tail_mean,
     welch,
@@ -40,6 +41,22 @@ def test_stratified_interval_covers_and_keeps_tasks_apart():
         low, high = stratified_interval(sample, lambda s: float(s.mean()), repetitions=200)[1:]
         holds += low <= 0.0 <= high
     assert holds >= 84
+
+
+def test_tasks_of_a_run_that_rise_together_need_whole_runs():
+    # 50 tasks that all show the same policy are one measurement, not fifty.
+    def mean(scores):
+        return float(scores.mean())
+
+    holds = {stratified_interval: 0, run_interval: 0}
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        scores = rng.standard_normal((20, 1)) + 0.1 * rng.standard_normal((20, 50))
+        for interval in holds:
+            low, high = interval(scores, mean, repetitions=200)[1:]
+            holds[interval] += low <= 0.0 <= high
+    assert holds[run_interval] >= 50 and holds[stratified_interval] <= 20
+    assert run_interval([[1.0, 2.0]], mean) == (1.5, 1.5, 1.5)
 
 
 def test_probability_of_improvement():
