@@ -37,16 +37,19 @@ def write_comparison(config: CompareConfig) -> Path:
     Raises:
         InputError: there is no finished run.
     """
+    import matplotlib
+
     runs = read_runs(config)
     rows = table_rows(runs, config)
     table = markdown_table(rows, config)
     atomic_write(config.out / RESULTS, results_json(runs, rows, config))
     atomic_write(config.out / TABLE, table)
-    pictures = {
-        "curves": draw_curves(runs, rows, config.baseline),
-        "intervals": draw_intervals(rows),
-        "improvement": draw_improvement(rows, config.baseline),
-    }
+    with matplotlib.rc_context(STYLE):
+        pictures = {
+            "curves": draw_curves(runs, rows, config.baseline),
+            "intervals": draw_intervals(rows),
+            "improvement": draw_improvement(rows, config.baseline),
+        }
     for name, picture in pictures.items():
         (config.out / f"{name}.png").write_bytes(picture)
     page = config.out / PAGE
