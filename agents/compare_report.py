@@ -182,7 +182,7 @@ _TEMPLATE = """<!doctype html>
 </style></head><body>
 <h1>{title}</h1><p>{budget}</p>
 <div class="wide"><table>{table}</table></div>
-<p>Mastered: share of the test set at the last test, mean ± standard deviation over runs; over the run: its
+<p>Mastered: share of {episodes} episodes on each test task by the last policy, mean ± standard deviation over runs; over the run: its
 mean over all tests. IQM: interquartile mean over runs and test tasks of {episodes} episodes of the last
 policy, 95 % stratified bootstrap. That takes test tasks as independent, but those of a run share one
 policy, so it is too narrow; "whole runs" draws runs again instead and is the one to compare teachers by (with

@@ -53,7 +53,7 @@ class Row:
     teacher: str
     runs: int
     mastered: float
-    """Mean over the runs, last test."""
+    """Mean over the runs of :func:`scores_of`."""
     deviation: float
     """Sample standard deviation of that; NaN for one run."""
     area: float
@@ -197,16 +197,21 @@ def table_rows(runs: list[OneRun], config: CompareConfig) -> list[Row]:
     return sorted(rows, key=lambda row: -row.interquartile.value)
 
 
+def scores_of(runs: list[OneRun]) -> NDArray[np.float64]:
+    """What tables and tests go by: the last policies on the second set, ``(runs, test tasks)``."""
+    return np.array([run.final[1] for run in runs])
+
+
 def _row(name: str, group: list[OneRun], baseline: list[OneRun] | None, tail: float) -> Row:
-    ends = np.array([run.mastered[-1] for run in group])
+    ends = scores_of(group).mean(axis=1)
     areas = np.array([area_under_curve(run.steps, run.mastered) for run in group])
-    scores = np.array([run.final[1] for run in group])
+    scores = scores_of(group)
     p_end = p_area = math.nan
     improvement = None
     if baseline is not None:
-        theirs = np.array([run.final[1] for run in baseline])
+        theirs = scores_of(baseline)
         improvement = improvement_interval(scores, theirs)
-        p_end = welch(ends, [run.mastered[-1] for run in baseline]).p
+        p_end = welch(ends, scores_of(baseline).mean(axis=1)).p
         p_area = welch(areas, [area_under_curve(run.steps, run.mastered) for run in baseline]).p
     return Row(
         name,
