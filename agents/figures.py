@@ -234,6 +234,10 @@ def _sampling_over_time(path: Path, space: TaskSpace, log: EpisodeLog, low: floa
         figure.colorbar(dots, ax=ax, label="return")
 
 
+_BUFFER_SHOWN = 60
+"""Tasks of a replay buffer that a figure marks."""
+
+
 def _draw_belief(ax: Any, summary: Mapping[str, Any]) -> None:
     """Gaussians, regions or the window of a teacher, as its ``describe`` gives them."""
     from matplotlib.patches import Ellipse, Rectangle
@@ -251,6 +255,10 @@ def _draw_belief(ax: Any, summary: Mapping[str, Any]) -> None:
                     mean[:2], width, height, angle=angle, fill=False, color=INK, alpha=strength, lw=1.4
                 )
             )
+    if "buffer_tasks" in summary and len(summary["buffer_tasks"]):
+        buffered, scores = np.asarray(summary["buffer_tasks"]), np.asarray(summary["buffer_scores"])
+        best = np.argsort(-scores)[:_BUFFER_SHOWN]  # the others would only hide the dots below
+        ax.plot(*buffered[best, :2].T, "x", color=INK, ms=5, mew=1.2, alpha=0.8)
     boxes = [("leaf_low", "leaf_high"), ("window_low", "window_high")]
     for low_name, high_name in boxes:
         if low_name in summary:

@@ -213,6 +213,14 @@ def _sampling_text(config: Mapping[str, Any], space: TaskSpace) -> str:
         "covar-gmm": "Ellipses are the teacher's Gaussians at two standard deviations, darker the more"
         " often it draws from them.",
         "riac": "Boxes are the teacher's regions.",
+        "progress-forest": "Boxes are the leaves of the teacher's trees, which overlap.",
+        "lp-bandit": "Boxes are the teacher's bins.",
+        "adr": "The box is the teacher's, which grows where the student succeeds.",
+        **dict.fromkeys(
+            ("plr", "robust-plr", "accel"),
+            "Crosses are the tasks that the teacher most wants to replay.",
+        ),
+        "sfl": "Crosses are the tasks that are won now and then.",
         "oracle": "The box is the teacher's window.",
     }.get(config["teacher"], "")
     if space.dimension == 1:
