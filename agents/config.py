@@ -25,6 +25,7 @@ TeacherName = Literal[
     "accel",
     "sfl",
     "adr",
+    "goal-gan",
     "lp-bandit",
 ]
 StudentName = Literal["ppo", "sac", "td3"]

@@ -12,6 +12,7 @@ from .accel import ACCEL
 from .adr import ADR
 from .alp_gmm import ALPGMM
 from .covar_gmm import CovarGMM
+from .goal_gan import GoalGAN
 from .learning_progress import LPBandit
 from .oracle import OracleTeacher
 from .plr import PLR, RobustPLR
@@ -35,6 +36,7 @@ TEACHERS: Mapping[str, type[Teacher]] = {
         ACCEL,
         SFL,
         ADR,
+        GoalGAN,
         LPBandit,
     )
 }

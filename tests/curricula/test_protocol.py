@@ -29,6 +29,9 @@ def quick(name):
         return {"buffer": 30, "minimum_fill": 0.2, "batch": 4, "parents": 2}
     if name == "adr":
         return {"queue": 3, "step_size": 0.1, "success_return": 20.0}
+    if name == "goal-gan":
+        sizes = {"generator_hidden": 8, "discriminator_hidden": 8}
+        return {"update_size": 10, "history": 10, "iterations": 3, "success_return": 20.0, **sizes}
     if name == "sfl":
         return {
             "candidates": 15,
