@@ -101,7 +101,9 @@ def test_refuses_a_run_without_checkpoint(tmp_path, point_job):
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 12])
-@pytest.mark.parametrize("teacher", ["random", "alp-gmm", "covar-gmm", "riac", "progress-forest", "plr"])
+@pytest.mark.parametrize(
+    "teacher", ["random", "alp-gmm", "covar-gmm", "riac", "progress-forest", "plr"]
+)
 def test_sampling_of_any_dimension_and_teacher(tmp_path, dimension, teacher):
     space = TaskSpace.from_bounds({f"p{i}": (-1.0, 2.0) for i in range(dimension)})
     chooser = make_teacher(teacher, space, seed=0)
