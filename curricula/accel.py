@@ -65,6 +65,7 @@ class ACCEL(PLR):
         "published": ACCELSettings(
             score="student",
             temperature=0.1,
+            ties_enter=False,
             staleness=0.5,
             replay_ratio=0.9,
             buffer=1000,

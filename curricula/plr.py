@@ -25,7 +25,8 @@ class PLRSettings(TeacherSettings):
     score: str = "value_error"
     """What a task is worth: "value_error", by how much its return differs from those nearby;
     "max_monte_carlo", how far it fell short of the best one there; "learnability", p (1 - p) of
-    successes there; "student", what the student tells (published: its mean positive advantage)."""
+    successes there; "student", what the student tells, and "value_error" until it has told anything
+    (published: its mean positive advantage)."""
     transform: str = "rank"
     """How scores become weights: "rank" or "power" (published: "rank")."""
     temperature: float = 0.3
@@ -34,6 +35,9 @@ class PLRSettings(TeacherSettings):
     """Share of the weights that goes to tasks not seen for long, in [0, 1] (published: 0.5)."""
     replay_ratio: float = 0.7
     """Share of episodes that replay once the buffer is full enough, in [0, 1] (published: 0.5)."""
+    ties_enter: bool = True
+    """A new task may take the place of one with the same score, so that a buffer of tasks that all
+    failed is not frozen (published: False)."""
     buffer: int = 250
     """Tasks kept (published: 1000)."""
     minimum_fill: float = 0.2
@@ -56,6 +60,7 @@ class PLRSettings(TeacherSettings):
         check_number("temperature", self.temperature, 1e-3)
         check_number("staleness", self.staleness, 0.0, 1.0)
         check_number("replay_ratio", self.replay_ratio, 0.0, 1.0)
+        check_flag("ties_enter", self.ties_enter)
         check_integer("buffer", self.buffer, 2)
         check_number("minimum_fill", self.minimum_fill, 0.0, 1.0)
         check_integer("neighbours", self.neighbours, 1)
@@ -88,6 +93,7 @@ class PLR(Teacher):
         "published": PLRSettings(
             score="student",
             temperature=0.1,
+            ties_enter=False,
             staleness=0.5,
             replay_ratio=0.5,
             buffer=1000,
@@ -113,6 +119,7 @@ class PLR(Teacher):
         self._points: NDArray[np.float64] = np.empty((own.history, dimension))
         self._returns: NDArray[np.float64] = np.empty(own.history)
         self._remembered = 0
+        self._told = False
 
     def scouts(self, task: Task) -> bool:
         """Whether it is a new task, where new ones are only looked at."""
@@ -138,7 +145,8 @@ class PLR(Teacher):
             ranks[np.argsort(-scores, kind="stable")] = np.arange(1.0, self._filled + 1.0)
             by_score = ranks ** (-1.0 / own.temperature)
         else:
-            by_score = np.maximum(scores, 0.0) ** (1.0 / own.temperature)
+            by_score = np.maximum(scores, 0.0)
+            by_score = (by_score / max(by_score.max(), 1e-300)) ** (1.0 / own.temperature)
         total = by_score.sum()
         by_score = by_score / total if total > 0.0 else np.full(self._filled, 1.0 / self._filled)
         ages = (self.episodes - self._seen[: self._filled]).astype(np.float64)
@@ -149,14 +157,22 @@ class PLR(Teacher):
 
     def _update(self, task: Task, return_: float) -> None:
         point = self._coordinates.from_task(task)
-        self._keep(task, self._judge(point, return_))
+        row = self._rows.get(self._key(task))
+        if not self._told:
+            self._keep(task, self._judge(point, return_))
+        elif row is not None:  # its score comes from the student
+            self._seen[row] = self.episodes
         at = self._remembered % self.settings.history
         self._points[at], self._returns[at] = point, return_
         self._remembered += 1
 
     def _update_score(self, task: Task, score: float) -> None:
-        if self.wants_scores:
-            self._keep(task, score)
+        if not self.wants_scores:
+            return
+        if not self._told:  # what stands there is in other units
+            self._scores[: self._filled] = 0.0
+            self._told = True
+        self._keep(task, score)
 
     def _judge(self, point: NDArray[np.float64], return_: float) -> float:
         """The score of a task by what it and its neighbours earned."""
@@ -185,7 +201,8 @@ class PLR(Teacher):
                 self._filled += 1
             else:
                 row = int(np.argmin(self._weights()))
-                if score <= self._scores[row]:
+                least = self._scores[row]
+                if score < least or (score == least and not self.settings.ties_enter):
                     return
                 del self._rows[self._key(self._tasks[row])]
             self._tasks[row] = task
@@ -219,6 +236,7 @@ class PLR(Teacher):
             "points": self._points[:known].copy(),
             "returns": self._returns[:known].copy(),
             "remembered": self._remembered,
+            "told": self._told,
         }
 
     def _remember(self, memory: StateReader) -> None:
@@ -233,10 +251,13 @@ class PLR(Teacher):
         scores = memory.array("scores", (filled,))
         seen = memory.array("seen", (filled,), np.int64)
         remembered = memory.integer("remembered", 0)
+        told = memory.plain("told")
+        if not isinstance(told, bool):
+            raise InputError(f"teacher state: field memory/told = {told!r} must be True or False")
         known = min(remembered, own.history)
         points = memory.array("points", (known, dimension))
         returns = memory.array("returns", (known,))
-        self._filled, self._rows, self._remembered = filled, rows, remembered
+        self._filled, self._rows, self._remembered, self._told = filled, rows, remembered, told
         self._tasks[:filled], self._scores[:filled], self._seen[:filled] = tasks, scores, seen
         self._points[:known], self._returns[:known] = points, returns
 
@@ -253,6 +274,7 @@ class RobustPLR(PLR):
         "published": PLRSettings(
             score="student",
             temperature=0.1,
+            ties_enter=False,
             staleness=0.5,
             replay_ratio=0.5,
             buffer=1000,

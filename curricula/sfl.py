@@ -18,17 +18,23 @@ from .teacher import Coordinates, Teacher, TeacherSettings, check_success_return
 
 @dataclass(frozen=True, kw_only=True)
 class SFLSettings(TeacherSettings):
-    """Settings of :class:`SFL`; the published values are those for JaxNav."""
+    """Settings of :class:`SFL`; the published values are those for JaxNav.
+
+    There, scouting takes 5 million steps before every 6.6 million to learn from, 3e8 in all. The
+    preset "published" keeps that proportion (0.76) and the share kept, at a fiftieth of the size, for
+    budgets of thousands of episodes.
+    """
 
     candidates: int = 100
-    """Tasks looked at in a round (published: 5 x 1000)."""
+    """Tasks looked at in a round (published: 5 x 1000, here 100)."""
     looks: int = 1
-    """Episodes on each of them (published: up to 10, as many as fit into 1000 steps)."""
+    """Episodes on each of them (published: as many as fit into 1000 steps, up to
+    10; here 5)."""
     kept: int = 20
-    """Of these the most learnable (published: 100)."""
+    """Of these the most learnable (published: 100, here 2)."""
     round_every: int = 300
-    """Episodes that the student learns from between two rounds (published: 50 updates of 256 copies,
-    about 25,000)."""
+    """Episodes that the student learns from between two rounds (published: 50 updates of 256 x 512
+    steps; here 660)."""
     learnable_ratio: float = 0.8
     """Share of these drawn from the kept tasks, the others are uniform, in [0, 1] (published: 0.5)."""
     neighbours: int = 4
@@ -69,10 +75,10 @@ class SFL(Teacher):
     presets: ClassVar[Mapping[str, TeacherSettings]] = {
         "eyas": SFLSettings(),
         "published": SFLSettings(
-            candidates=5000,
-            looks=10,
-            kept=100,
-            round_every=25_000,
+            candidates=100,
+            looks=5,
+            kept=2,
+            round_every=660,
             learnable_ratio=0.5,
             neighbours=0,
         ),
@@ -115,15 +121,19 @@ class SFL(Teacher):
         self._wins[:] = 0
         self._heard[:] = 0
         self._asked = 0
+        self._trained = 0
 
     def _update(self, task: Task, return_: float) -> None:
-        row = self._rows.get(task.tobytes())
+        own, row = self.settings, self._rows.get(task.tobytes())
         if row is None:
             self._trained += 1
+        elif self._heard[row] < own.looks:
+            self._wins[row] += return_ > self._success
+            self._heard[row] += 1
+        if len(self._candidates) == 0:
             return
-        self._wins[row] += return_ > self._success
-        self._heard[row] += 1
-        if self._heard.sum() == len(self._candidates) * self.settings.looks:
+        complete = self._heard.sum() == len(self._rows) * own.looks
+        if complete or self._trained >= own.round_every:  # or results were lost
             self._end_round()
 
     def _end_round(self) -> None:
@@ -133,7 +143,7 @@ class SFL(Teacher):
             points = self._coordinates.from_task(self._candidates)
             near = _nearest(points, own.neighbours + 1)  # itself among them
             wins, heard = wins[near].sum(axis=1), heard[near].sum(axis=1)
-        rate = wins / heard
+        rate = wins / np.maximum(heard, 1.0)
         learnability = rate * (1.0 - rate)
         best = np.argsort(-learnability, kind="stable")[: own.kept]
         best = best[learnability[best] > 0.0]

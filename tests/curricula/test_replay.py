@@ -164,3 +164,45 @@ def test_a_round_waits_for_its_own_results_only():
 def test_settings_that_cannot_be(name, changes, message):
     with pytest.raises(InputError, match=message):
         make_teacher(name, LINE, seed=0, **changes)
+
+
+def test_scores_of_the_student_replace_those_from_returns():
+    teacher = make_teacher("plr", LINE, seed=0, score="student", buffer=4)
+    for x, return_ in ((1.0, 0.0), (2.0, 300.0), (3.0, -200.0)):
+        teacher.update([x], return_)
+    assert teacher.describe()["buffer_scores"].max() > 100.0
+    teacher.update_score([2.0], 0.25)
+    teacher.update([1.0], 500.0)  # a return says nothing any more
+    teacher.update([4.0], 900.0)
+    np.testing.assert_array_equal(teacher.describe()["buffer_tasks"][:, 0], [1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(teacher.describe()["buffer_scores"], [0.0, 0.25, 0.0])
+
+
+def test_a_buffer_of_failures_is_not_frozen():
+    for ties_enter in (False, True):
+        teacher = make_teacher("plr", LINE, seed=0, buffer=3, ties_enter=ties_enter)
+        for x in range(6):
+            teacher.update([float(x)], 0.0)
+        assert (5.0 in teacher.describe()["buffer_tasks"]) == ties_enter
+
+
+def test_powers_of_large_scores():
+    teacher = filled([1e200, 2e200, 0.0], transform="power", temperature=0.01)
+    assert np.isfinite(teacher.sample()).all()
+
+
+def test_a_round_ends_without_lost_results_and_despite_doubled_ones():
+    options = {"candidates": 20, "looks": 2, "kept": 3, "neighbours": 0, "round_every": 10}
+    teacher = make_teacher("sfl", LINE, seed=0, success_return=0.5, **options)
+    looks = [teacher.sample() for _ in range(40)]
+    for won, task in enumerate(looks[:30]):  # the others never come back
+        for _ in range(3):
+            teacher.update(task, float(won % 2))
+    assert teacher.scouts(looks[-1])
+    for _ in range(10):
+        task = teacher.sample()
+        assert not teacher.scouts(task)
+        teacher.update(task, 0.0)
+    assert not teacher.scouts(looks[-1])
+    state = teacher.state_dict()
+    make_teacher("sfl", LINE, seed=0, success_return=0.5, **options).load_state_dict(state)
