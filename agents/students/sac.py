@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from stable_baselines3 import SAC
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from ...policies.policy import Output
 from .off_policy import OffPolicyStudent
+from .replay import TaughtSAC
 from .student import linear_layers
 
 
 class SACStudent(OffPolicyStudent):
     """Soft actor-critic (Haarnoja et al. 2018), SB3's."""
 
-    def _make_model(self, env: VecEnv) -> SAC:
+    def _make_model(self, env: VecEnv) -> TaughtSAC:
         temperature = self.config.entropy_temperature
-        return SAC(
+        return TaughtSAC(
             "MlpPolicy",
             env,
             ent_coef=temperature if temperature > 0 else "auto",

@@ -75,18 +75,11 @@ class Student(ABC):
     def _make_model(self, env: VecEnv) -> Any:
         """The SB3 algorithm."""
 
+    @abstractmethod
     def follow(
         self, scouting: NDArray[np.bool_], tasks: NDArray[np.float64], score: Score | None
     ) -> None:
-        """Follow a curriculum: do not learn from scouting episodes, score tasks if somebody listens.
-
-        Raises:
-            InputError: this student cannot.
-        """
-        raise InputError(
-            "this teacher chooses episodes that the student must not learn from or asks for its scores;"
-            " only the student ppo can"
-        )
+        """Follow a curriculum: do not learn from scouting episodes, score tasks if somebody listens."""
 
     @property
     @abstractmethod

@@ -7,23 +7,23 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from stable_baselines3 import TD3
 from stable_baselines3.common.noise import VectorizedActionNoise
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
 from ...policies.policy import Output
 from .off_policy import OffPolicyStudent
+from .replay import TaughtTD3
 from .student import linear_layers
 
 
 class TD3Student(OffPolicyStudent):
     """Twin delayed DDPG (Fujimoto et al. 2018), SB3's."""
 
-    def _make_model(self, env: VecEnv) -> TD3:
+    def _make_model(self, env: VecEnv) -> TaughtTD3:
         size = (env.num_envs, *env.action_space.shape)  # type: ignore[misc]
         self._noise = GaussianNoise(size, self.config.exploration_noise)
-        return TD3("MlpPolicy", env, action_noise=self._noise, **self._off_policy_arguments())
+        return TaughtTD3("MlpPolicy", env, action_noise=self._noise, **self._off_policy_arguments())
 
     @property
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:

@@ -2,12 +2,12 @@
 
 import dataclasses
 import itertools
+from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
 
-from eyas import InputError
 from eyas.agents.config import StudentConfig
 from eyas.agents.curriculum import Curriculum
 from eyas.agents.students import make_student
@@ -116,9 +116,54 @@ def test_scores_are_mean_positive_advantages(point_world):
 
 
 @pytest.mark.parametrize("student", ["sac", "td3"])
-def test_other_students_refuse(point_world, student):
-    with pytest.raises(InputError, match="only the student ppo can"):
-        build(point_world, limit=1.0, student=student)
+def test_off_policy_students_learn_nothing_from_scouting_alone(point_world, student):
+    student, curriculum = build(point_world, limit=0.0, student=student)
+    before = weights(student)
+    student.advance()
+    assert all((a == b).all() for a, b in zip(before, weights(student), strict=True))
+    assert student._model.replay_buffer.size() == 0
+    assert student.steps == student.steps_per_advance and curriculum.scouted_steps > 0
+
+
+@pytest.mark.parametrize("student", ["sac", "td3"])
+def test_off_policy_students_without_scouting_are_sb3s_to_the_bit(point_world, student):
+    results = []
+    for follow in (False, True):
+        built, _ = build(point_world, limit=1e9, student=student, follow=follow)
+        built.advance()
+        results.append(weights(built))
+    assert all((a == b).all() for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("student", ["sac", "td3"])
+def test_scouted_transitions_are_not_stored(point_world, student):
+    """The observation gives the distance of the goal away: distance left plus position."""
+    student, curriculum = build(point_world, limit=3.0, student=student)
+    student.advance()
+    buffer = student._model.replay_buffer
+    assert 0 < buffer.pos * 8 < student.steps and not buffer.full
+    for observations in (buffer.observations, buffer.next_observations):
+        stored = observations[: buffer.pos]
+        distances = stored[:, :, 0] + stored[:, :, 1]
+        assert distances.min() >= 0.49 and distances.max() <= 3.001
+    learnt = buffer.pos * 8 + len(buffer._waiting)
+    running = curriculum.batch.episode_lengths[curriculum.scouting].sum()
+    assert learnt == student.steps - curriculum.scouted_steps - running
+
+
+@pytest.mark.parametrize("name", ["ppo", "sac", "td3"])
+def test_goes_on_bit_for_bit_while_scouting(point_world, name):
+    student, curriculum = build(point_world, limit=3.0, student=name)
+    student.advance()
+    states = [deepcopy(x.state_dict()) for x in (student, curriculum, curriculum.batch)]
+    student.advance()
+    other, its = build(point_world, limit=3.0, student=name, follow=False)
+    for part, state in zip((other, its, its.batch), states, strict=True):
+        part.load_state_dict(state)
+    other.follow(its.scouting, its.tasks, its.teacher.update_score)
+    other.advance()
+    assert all((a == b).all() for a, b in zip(weights(student), weights(other), strict=True))
+    assert 0 < its.scouted_steps == curriculum.scouted_steps < other.steps
 
 
 def test_a_task_may_mean_another(point_world):
