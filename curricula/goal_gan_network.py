@@ -201,5 +201,6 @@ class LeastSquaresGAN:
 
             judged = self.discriminator.forward(made)
             slope = self.discriminator.backward(judged, (judged[-1] - 1.0) * np.float32(2.0 / batch))
-            self.generator.backward(passed, slope * (np.float32(1.0) - made * made))
+            through_tanh = (slope * (1.0 - made * made)).astype(np.float32)
+            self.generator.backward(passed, through_tanh)
             self.generator.step(learning_rate)
