@@ -26,7 +26,9 @@ TeacherName = Literal[
     "sfl",
     "adr",
     "goal-gan",
+    "setter-solver",
     "lp-bandit",
+    "exp3-bandit",
 ]
 StudentName = Literal["ppo", "sac", "td3"]
 TerrainName = Literal["stump-tracks", "hexagon-tracks", "plain", "hardcore", "obstacle-course"]

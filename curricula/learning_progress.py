@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 
 from ..envs.tasks import Task, TaskSpace
 from ..errors import InputError
+from .bin_grid import MOST_BINS, BinGrid
 from .checks import check_integer, check_number
 from .state import StateReader
-from .teacher import Coordinates, Teacher, TeacherSettings, draw_in_proportion
-
-MOST_BINS = 4096
-"""Arms that a bandit may have."""
+from .teacher import Teacher, TeacherSettings, draw_in_proportion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,25 +69,13 @@ class LPBandit(Teacher):
         self, task_space: TaskSpace, *, seed: int, settings: TeacherSettings | None = None
     ) -> None:
         super().__init__(task_space, seed=seed, settings=settings)
-        dimension = task_space.dimension
-        self._sides = max(int(self.settings.bins ** (1.0 / dimension) + 1e-9), 1)
-        if self._sides**dimension < 2:
-            # Too many dimensions for a grid: cut only as many as two parts each allow.
-            self._cut = int(math.log2(self.settings.bins))
-            self._sides = 2
-        else:
-            self._cut = dimension
-        count = self._sides**self._cut
-        self._coordinates = Coordinates(task_space, normalised=True)
+        self._grid = BinGrid(task_space, self.settings.bins)
+        count = self._grid.count
         self._fast: NDArray[np.float64] = np.zeros(count)
         self._slow: NDArray[np.float64] = np.zeros(count)
         self._tries: NDArray[np.int64] = np.zeros(count, dtype=np.int64)
         self._range = np.array([math.inf, -math.inf])
         self._weights: NDArray[np.float64] | None = None
-
-    def _bin(self, point: NDArray[np.float64]) -> int:
-        places = np.minimum((point[: self._cut] * self._sides).astype(int), self._sides - 1)
-        return int(np.ravel_multi_index(tuple(places), (self._sides,) * self._cut))
 
     def _sample(self) -> Task:
         rng = self._rng
@@ -97,11 +83,7 @@ class LPBandit(Teacher):
             return self.task_space.sample(rng)
         if self._weights is None:
             self._weights = self._draw_weights()
-        arm = draw_in_proportion(self._weights, rng)
-        point = rng.random(self.task_space.dimension)
-        corner = np.array(np.unravel_index(arm, (self._sides,) * self._cut), dtype=np.float64)
-        point[: self._cut] = (corner + point[: self._cut]) / self._sides
-        return self._coordinates.to_task(point)
+        return self._grid.draw(draw_in_proportion(self._weights, rng), rng)
 
     def _progress(self) -> NDArray[np.float64]:
         """Of every bin; those never tried have the largest there is."""
@@ -128,7 +110,7 @@ class LPBandit(Teacher):
         return np.where(alive, sigmoid, 0.0)
 
     def _update(self, task: Task, return_: float) -> None:
-        own, arm = self.settings, self._bin(self._coordinates.from_task(task))
+        own, arm = self.settings, self._grid.find(task)
         self._range[0] = min(self._range[0], return_)
         self._range[1] = max(self._range[1], return_)
         if self._tries[arm] == 0:
@@ -142,16 +124,13 @@ class LPBandit(Teacher):
     def describe(self) -> dict[str, Any]:
         """``teacher``, ``episodes``, ``leaf_low`` and ``leaf_high``, the bins in task units, shape
         ``(bins, dimension)``, ``progress`` of each and ``mean_progress``."""  # noqa: D205, D209
-        grid = np.indices((self._sides,) * self._cut).reshape(self._cut, -1).T / self._sides
-        low = np.zeros((len(grid), self.task_space.dimension))
-        high = np.ones_like(low)
-        low[:, : self._cut], high[:, : self._cut] = grid, grid + 1.0 / self._sides
+        low, high = self._grid.bounds()
         progress = self._progress()
         return {
             "teacher": self.name,
             "episodes": self.episodes,
-            "leaf_low": self._coordinates.to_task(low),
-            "leaf_high": self._coordinates.to_task(high),
+            "leaf_low": low,
+            "leaf_high": high,
             "progress": progress,
             "mean_progress": float(progress.mean()),
         }

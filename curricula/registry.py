@@ -12,12 +12,14 @@ from .accel import ACCEL
 from .adr import ADR
 from .alp_gmm import ALPGMM
 from .covar_gmm import CovarGMM
+from .exp3_bandit import Exp3Bandit
 from .goal_gan import GoalGAN
 from .learning_progress import LPBandit
 from .oracle import OracleTeacher
 from .plr import PLR, RobustPLR
 from .progress_forest import ProgressForest
 from .riac import RIAC
+from .setter_solver import SetterSolver
 from .sfl import SFL
 from .teacher import Teacher, TeacherSettings
 from .uniform import RandomTeacher
@@ -37,7 +39,9 @@ TEACHERS: Mapping[str, type[Teacher]] = {
         SFL,
         ADR,
         GoalGAN,
+        SetterSolver,
         LPBandit,
+        Exp3Bandit,
     )
 }
 """The teachers that ``make_teacher`` and the command line know."""

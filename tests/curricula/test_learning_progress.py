@@ -58,3 +58,33 @@ def test_many_dimensions():
         teacher.update(task, float(episode * (task[0] > 0.5)))
     tasks = np.array([teacher.sample() for _ in range(300)])
     assert np.mean(tasks[:, 0] > 0.5) > 0.55
+
+
+def test_exp3_weights_are_those_of_the_formula():
+    """Four bins, three episodes, by hand; the settings published."""
+    options = {"bins": 4, "learning_rate": 0.05, "random_ratio": 0.2, "weigh_by_policy": False}
+    teacher = make_teacher("exp3-bandit", LINE, seed=0, **options)
+    weights = np.zeros(4)
+    rewards = [(0, 1.0, 0.0), (0, 4.0, 1.0), (2, 5.0, -1.0), (0, 4.0 + 1.5, 0.0)]
+    for k, (arm, return_, reward) in enumerate(rewards):
+        teacher.update([arm + 0.5], return_)
+        shares = np.exp(weights) / np.exp(weights).sum()
+        weights[arm] += 0.05 * reward / shares[arm]
+        mean = np.exp(weights).mean()
+        weights = np.log((1 - 1 / (k + 2)) * np.exp(weights) + mean / (k + 2))
+    expected = np.exp(weights) / np.exp(weights).sum()
+    np.testing.assert_allclose(teacher.describe()["probabilities"], expected, rtol=1e-12)
+    np.testing.assert_array_equal(teacher.describe()["progress"], [1.5, 0.0, 0.0, 0.0])
+
+
+def test_exp3_finds_the_bins_that_change_and_forgets_them():
+    teacher = make_teacher("exp3-bandit", LINE, seed=0, bins=4)
+    changing = 3
+    for phase, arm in enumerate((3, 1)):
+        changing = arm
+        for episode in range(1500):
+            task = teacher.sample()
+            return_ = float(episode % 2) if int(task[0]) == changing else 0.0
+            teacher.update(task, return_)
+        tasks = np.array([teacher.sample()[0] for _ in range(300)])
+        assert np.mean(tasks.astype(int) == changing) > 0.6, phase
