@@ -26,7 +26,6 @@ TeacherName = Literal[
     "sfl",
     "adr",
     "goal-gan",
-    "setter-solver",
     "lp-bandit",
     "exp3-bandit",
 ]

@@ -19,7 +19,6 @@ from .oracle import OracleTeacher
 from .plr import PLR, RobustPLR
 from .progress_forest import ProgressForest
 from .riac import RIAC
-from .setter_solver import SetterSolver
 from .sfl import SFL
 from .teacher import Teacher, TeacherSettings
 from .uniform import RandomTeacher
@@ -39,7 +38,6 @@ TEACHERS: Mapping[str, type[Teacher]] = {
         SFL,
         ADR,
         GoalGAN,
-        SetterSolver,
         LPBandit,
         Exp3Bandit,
     )

@@ -32,6 +32,9 @@ def quick(name):
     if name == "goal-gan":
         sizes = {"generator_hidden": 8, "discriminator_hidden": 8}
         return {"update_size": 10, "history": 10, "iterations": 3, "success_return": 20.0, **sizes}
+    if name == "setter-solver":
+        sizes = {"setter_hidden": 4, "judge_hidden": 4, "blocks": 1, "layers": 1}
+        return {"update_every": 20, "history": 20, "steps": 1, "success_return": 20.0, **sizes}
     if name == "sfl":
         return {
             "candidates": 15,

@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from eyas.curricula import TEACHERS, load_teacher, make_teacher, save_teacher
+from eyas.curricula.registry import world_settings
 from eyas.envs.tasks import TaskSpace
 from eyas.errors import InputError
 
@@ -21,7 +22,8 @@ QUICK = {
 
 
 def trained(name, episodes=75):
-    teacher = make_teacher(name, SPACE, seed=4, **QUICK.get(name, {}))
+    needed = world_settings(name, "eyas", 0.5)
+    teacher = make_teacher(name, SPACE, seed=4, **QUICK.get(name, {}), **needed)
     rng = np.random.default_rng(0)
     for _ in range(episodes):
         teacher.update(teacher.sample(), float(rng.normal()))

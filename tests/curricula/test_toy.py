@@ -135,7 +135,7 @@ def test_distance_in_standard_errors():
         {"episodes": 0},
         {"workers": 0},
         {"seed": -1},
-        {"teacher": "goal-gan"},
+        {"teacher": "goalgan"},
         {"configuration": "D"},
         {"preset": "tma"},
     ],
