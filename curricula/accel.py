@@ -113,10 +113,11 @@ class ACCEL(PLR):
         children = parents[np.arange(own.batch) % own.parents].copy()
         ranges = self.task_space.high - self.task_space.low
         every = np.arange(own.batch)
+        steps = np.zeros_like(children)
         for _ in range(own.edits):
             which = rng.integers(self.task_space.dimension, size=own.batch)
-            directions = rng.integers(-1, 2, size=own.batch)
-            children[every, which] += directions * own.edit_size * ranges[which]
+            steps[every, which] += rng.integers(-1, 2, size=own.batch)
+        children += steps * own.edit_size * ranges
         self._children = np.concatenate([self._children, self.task_space.clip(children)])
 
     def _memory(self) -> dict[str, Any]:

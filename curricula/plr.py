@@ -15,6 +15,8 @@ from .checks import check_flag, check_integer, check_number
 from .state import StateReader
 from .teacher import Coordinates, Teacher, TeacherSettings, check_success_return
 
+SAME = 1e9
+"""Parts of a parameter's range that are told apart."""
 SCORES = ("value_error", "max_monte_carlo", "learnability", "student")
 
 
@@ -156,7 +158,8 @@ class PLR(Teacher):
         return weights
 
     def _update(self, task: Task, return_: float) -> None:
-        point = self._coordinates.from_task(task)
+        # Rounded, or edits of one parent, equally far from it, would be sorted by their last bits.
+        point = np.rint(self._coordinates.from_task(task) * SAME) / SAME
         row = self._rows.get(self._key(task))
         if not self._told:
             self._keep(task, self._judge(point, return_))
@@ -210,9 +213,9 @@ class PLR(Teacher):
         self._scores[row] = score
         self._seen[row] = self.episodes
 
-    @staticmethod
-    def _key(task: Task) -> bytes:
-        return bytes(np.asarray(task, dtype=np.float64).tobytes())
+    def _key(self, task: Task) -> bytes:
+        """Equal for tasks that are the same but for rounding, in any units."""
+        return np.rint(self._coordinates.from_task(task) * SAME).astype(np.int64).tobytes()
 
     def describe(self) -> dict[str, Any]:
         """``teacher``, ``episodes``, ``buffer_tasks`` ``(filled, dimension)``, ``buffer_scores`` and

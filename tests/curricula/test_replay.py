@@ -206,3 +206,21 @@ def test_a_round_ends_without_lost_results_and_despite_doubled_ones():
     assert not teacher.scouts(looks[-1])
     state = teacher.state_dict()
     make_teacher("sfl", LINE, seed=0, success_return=0.5, **options).load_state_dict(state)
+
+
+@pytest.mark.parametrize("name", ["plr", "robust-plr", "accel", "sfl", "lp-bandit", "exp3-bandit"])
+def test_units_of_the_box_do_not_matter(name):
+    boxes = [
+        TaskSpace.from_bounds({"x": (0.0, 1.0), "y": (0.0, 1.0)}),
+        TaskSpace.from_bounds({"x": (-5.0, 200.0), "y": (3.0, 3.01)}),
+    ]
+    options = {"success_return": 0.5} if name == "sfl" else {}
+    teachers = [make_teacher(name, box, seed=1, **options) for box in boxes]
+    for episode in range(2000):
+        tasks = [teacher.sample() for teacher in teachers]
+        points = [box.normalise(task) for box, task in zip(boxes, tasks, strict=True)]
+        np.testing.assert_allclose(points[0], points[1], atol=1e-9)
+        assert teachers[0].scouts(tasks[0]) == teachers[1].scouts(tasks[1])
+        return_ = float(np.sin(3.0 * points[0].sum()) + 1e-3 * episode * points[0][0])
+        for teacher, task in zip(teachers, tasks, strict=True):
+            teacher.update(task, return_)
